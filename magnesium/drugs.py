@@ -1,0 +1,275 @@
+"""Which drugs are in force, by the classes of ``knowledge/drugs.csv`` and ``knowledge/drug_classes.csv``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+
+from magnesium.facts import Exposure, ExposureKind, ExposureStatus, PatientFacts, Route
+from magnesium.knowledge import KnowledgeError, read_table
+from magnesium.moment import When
+from magnesium.policy import Policy
+
+_FAR = datetime.max.replace(tzinfo=UTC)
+"""How far an order without an end reaches."""
+
+
+class Weight(StrEnum):
+    """How strongly a class wastes magnesium, or what else it is in the tables for."""
+
+    STRONG = "strong"
+    MODERATE = "moderate"
+    WEAK = "weak"
+    SHOWN = "shown"
+    PROTECTIVE = "protective"
+    CONTEXT = "context"
+    SOURCE = "source"
+
+
+class Baseline(StrEnum):
+    """When a draft asks for a magnesium nobody has measured (§ row 5 of the wasting-drug table)."""
+
+    ALWAYS = "always"
+    CONDITIONAL = "conditional"
+    NONE = "none"
+
+
+class Harm(StrEnum):
+    """What a drafted drug adds when magnesium is already low: the groups of the wasting-drug table."""
+
+    STANDARD = "standard"
+    CALCINEURIN = "calcineurin"
+    TUBULAR = "tubular"
+    INFUSION = "infusion"
+    ONCOLOGY = "oncology"
+
+
+@dataclass(frozen=True, slots=True)
+class DrugClass:
+    """A class of drugs and what a clinician should know of it."""
+
+    code: str
+    label: str
+    weight: Weight
+    site: str
+    mechanism: str
+    advice: str
+    baseline: Baseline
+    interval: timedelta
+    """How long a magnesium result holds for a patient on the class."""
+    washout: timedelta
+    harm: Harm
+    sources: tuple[str, ...]
+    reviewed: date
+
+
+@dataclass(frozen=True, slots=True)
+class Drug:
+    """An ingredient of a class, with what differs from the class."""
+
+    ingredient: str
+    drug_class: DrugClass
+    weight: Weight
+    in_force: timedelta | None
+    """Interval for which one administration keeps a drug given in cycles in force; None = the policy's default."""
+    interval: timedelta
+    only_intravenous: bool
+
+    @property
+    def wasting(self) -> bool:
+        """Whether it counts as magnesium-wasting: strong or moderate."""
+        return self.weight in {Weight.STRONG, Weight.MODERATE}
+
+
+@cache
+def drug_classes() -> Mapping[str, DrugClass]:
+    """Return the classes of ``knowledge/drug_classes.csv`` by code, in the order of the file."""
+    columns = (
+        "class", "label", "weight", "site", "mechanism", "advice", "baseline", "interval_days", "washout_days",
+        "harm", "sources", "reviewed",
+    )  # fmt: skip
+    return {
+        row["class"]: DrugClass(
+            code=row["class"],
+            label=row["label"],
+            weight=Weight(row["weight"]),
+            site=row["site"],
+            mechanism=row["mechanism"],
+            advice=row["advice"],
+            baseline=Baseline(row["baseline"]),
+            interval=timedelta(days=int(row["interval_days"])),
+            washout=timedelta(days=int(row["washout_days"])),
+            harm=Harm(row["harm"]),
+            sources=tuple(row["sources"].split("|")),
+            reviewed=date.fromisoformat(row["reviewed"]),
+        )
+        for row in read_table("drug_classes.csv", columns)
+    }
+
+
+@cache
+def drugs() -> Mapping[str, Drug]:
+    """Return the ingredients of ``knowledge/drugs.csv`` by name.
+
+    Raises:
+        KnowledgeError: an ingredient of a class that does not exist.
+    """
+    columns = ("ingredient", "class", "weight", "in_force_days", "interval_days", "routes", "sources")
+    classes = drug_classes()
+    found: dict[str, Drug] = {}
+    for row in read_table("drugs.csv", columns):
+        drug_class = classes.get(row["class"])
+        if drug_class is None:
+            msg = f"drugs.csv: {row['ingredient']} is of class {row['class']}, which drug_classes.csv does not have"
+            raise KnowledgeError(msg)
+        found[row["ingredient"]] = Drug(
+            ingredient=row["ingredient"],
+            drug_class=drug_class,
+            weight=Weight(row["weight"]) if row["weight"] else drug_class.weight,
+            in_force=timedelta(days=int(row["in_force_days"])) if row["in_force_days"] else None,
+            interval=timedelta(days=int(row["interval_days"])) if row["interval_days"] else drug_class.interval,
+            only_intravenous=row["routes"] == "intravenous",
+        )
+    return found
+
+
+def members(exposure: Exposure) -> tuple[Drug, ...]:
+    """Return the drugs of the tables that a product systemically exposes the patient to."""
+    if exposure.route in {Route.LOCAL, Route.UNKNOWN}:
+        return ()
+    table = drugs()
+    found = (table[name] for name in exposure.ingredients if name in table)
+    return tuple(drug for drug in found if not drug.only_intravenous or exposure.route is Route.INTRAVENOUS)
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """One drug that a patient has at one moment, or whose effect still lasts."""
+
+    drug: Drug
+    exposure: Exposure
+    washing_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Regimen:
+    """Everything in force at one moment, by class."""
+
+    in_force: tuple[InForce, ...] = ()
+    start_by_class: Mapping[str, When | None] = field(default_factory=dict)
+    """Start of the course of each class; None where it is unknown."""
+
+    def of(self, *codes: str) -> tuple[InForce, ...]:
+        """Return what is in force (not merely washing out) of these classes."""
+        return tuple(i for i in self.in_force if i.drug.drug_class.code in codes and not i.washing_out)
+
+    @property
+    def wasting(self) -> tuple[InForce, ...]:
+        """Magnesium-wasting drugs in force or in wash-out."""
+        return tuple(i for i in self.in_force if i.drug.wasting)
+
+    @property
+    def wasting_classes(self) -> tuple[str, ...]:
+        """Codes of the wasting classes in force or in wash-out; two drugs of one class are one class."""
+        return tuple(dict.fromkeys(i.drug.drug_class.code for i in self.wasting))
+
+
+def read_regimen(facts: PatientFacts, policy: Policy, as_of: datetime) -> Regimen:
+    """Return what is in force or in wash-out at ``as_of``."""
+    held = []
+    for exposure in sorted(facts.exposures, key=lambda e: (e.source.reference, e.label)):
+        for drug in members(exposure):
+            if in_force(exposure, drug, policy, as_of):
+                held.append(InForce(drug, exposure))
+            elif washing_out(exposure, drug, as_of):
+                held.append(InForce(drug, exposure, washing_out=True))
+    codes = dict.fromkeys(i.drug.drug_class.code for i in held)
+    return Regimen(tuple(held), {code: course_start(facts.exposures, code, policy, as_of) for code in codes})
+
+
+def in_force(exposure: Exposure, drug: Drug, policy: Policy, at: datetime) -> bool:
+    """Whether a product exposes the patient to a drug at a moment.
+
+    As-needed and single-dose orders are exposures only through their administrations.
+    """
+    if exposure.kind is ExposureKind.ADMINISTRATION:
+        return _given(exposure, drug.in_force or policy.exposure.administration.delta, at)
+    if exposure.status is not ExposureStatus.ACTIVE or exposure.as_needed or exposure.single_dose:
+        return False
+    if exposure.start is not None and not exposure.start.surely_by(at):
+        return False
+    if exposure.end is not None:
+        return not exposure.end.surely_by(at)
+    if exposure.kind is ExposureKind.STATEMENT or exposure.inpatient or exposure.authored is None:
+        return True
+    return exposure.authored.possibly_within(policy.exposure.open_order.delta, at)
+
+
+def _given(exposure: Exposure, window: timedelta, at: datetime) -> bool:
+    last = exposure.end or exposure.start
+    return (
+        exposure.start is not None
+        and last is not None
+        and exposure.start.surely_by(at)
+        and last.possibly_within(window, at)
+    )
+
+
+def washing_out(exposure: Exposure, drug: Drug, at: datetime) -> bool:
+    """Whether the effect of a drug with a known stop may last at a moment; an unknown stop has no wash-out."""
+    single = exposure.as_needed or exposure.single_dose
+    if exposure.kind is not ExposureKind.ADMINISTRATION and single:
+        return False
+    stop = exposure.end or (exposure.start if exposure.kind is ExposureKind.ADMINISTRATION else None)
+    return (
+        stop is not None
+        and stop.surely_by(at)
+        and stop.surely_within(drug.drug_class.washout, at)
+        and (exposure.start is None or exposure.start.surely_by(at))
+    )
+
+
+def course_start(exposures: Iterable[Exposure], code: str, policy: Policy, at: datetime) -> When | None:
+    """Return the start of the course of a class that reaches ``at``: a chain of records with small gaps.
+
+    None if a record in the chain does not say when it began.
+    """
+    records = [e for e in exposures if any(d.drug_class.code == code for d in members(e)) and _continuous(e)]
+    if any(e.start is None and e.status is ExposureStatus.ACTIVE for e in records):
+        return None
+    begun = sorted(
+        (e for e in records if e.start is not None and e.start.surely_by(at)),
+        key=lambda e: (_start(e).earliest, _start(e).latest, e.source.reference),
+        reverse=True,
+    )
+    return _chain(begun, policy.exposure.chain_gap.delta)
+
+
+def _continuous(exposure: Exposure) -> bool:
+    return exposure.kind is ExposureKind.ADMINISTRATION or not (exposure.as_needed or exposure.single_dose)
+
+
+def _start(exposure: Exposure) -> When:
+    assert exposure.start is not None  # the callers have left out records without a start  # noqa: S101
+    return exposure.start
+
+
+def _chain(newest_first: Sequence[Exposure], gap: timedelta) -> When | None:
+    """Walk back from the newest record as long as some older one reaches to within the gap of the course."""
+    course: When | None = None
+    for index, exposure in enumerate(newest_first):
+        if course is not None and course.earliest - max(map(_reach, newest_first[index:])) > gap:
+            break
+        course = _start(exposure)
+    return course
+
+
+def _reach(exposure: Exposure) -> datetime:
+    """How far a record carries a course: to its end; an open order that is not active any more, to its start."""
+    if exposure.end is not None:
+        return exposure.end.latest
+    still_on = exposure.status is ExposureStatus.ACTIVE and exposure.kind is not ExposureKind.ADMINISTRATION
+    return _FAR if still_on else _start(exposure).latest

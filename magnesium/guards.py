@@ -1,0 +1,138 @@
+"""What may be proposed. The guards are judged first and hold for the whole response.
+
+A forbidden order appears on no card; the reason stands in the text beside the advice and in the evidence.
+Sources: S2-039 (verify kidney function before magnesium); the table of the clinical specification; else local.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from magnesium.facts import Setting
+from magnesium.kidney import Filtration
+from magnesium.status import Status
+from magnesium.verdict import Proposal
+
+if TYPE_CHECKING:
+    from magnesium.picture import ClinicalPicture
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The drug orders that may not be proposed, and the sentences that say why. Tests are never forbidden."""
+
+    cautions: tuple[str, ...] = ()
+    held: dict[Proposal, str] = field(default_factory=dict)
+    """Why an order is held back, by order."""
+
+    def permits(self, *wanted: Proposal) -> tuple[Proposal, ...]:
+        """Return those of the wanted orders that may be proposed, in the order given."""
+        return tuple(p for p in wanted if p not in self.held)
+
+    def reasons(self, *wanted: Proposal) -> tuple[str, ...]:
+        """Return why wanted orders were held back."""
+        return tuple(f"{p.value}: {self.held[p]}" for p in wanted if p in self.held)
+
+
+_ORAL = frozenset({Proposal.MAGNESIUM_ORAL})
+_DOSED = frozenset({Proposal.MAGNESIUM_INTRAVENOUS})
+_UNDOSED = frozenset({Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE})
+_INTRAVENOUS = _DOSED | _UNDOSED
+_MAGNESIUM = _ORAL | _INTRAVENOUS
+_POTASSIUM = frozenset({Proposal.POTASSIUM})
+
+
+def read_guards(picture: ClinicalPicture) -> Guard:
+    """Judge the magnesium guard and the potassium guard for one patient at one moment."""
+    held: dict[Proposal, str] = {}
+    cautions: list[str] = []
+    for forbidden, why, caution in (*_magnesium(picture), *_potassium(picture)):
+        for proposal in forbidden:
+            held.setdefault(proposal, why)
+        if caution and caution not in cautions:
+            cautions.append(caution)
+    return Guard(tuple(cautions), held)
+
+
+Finding = tuple[frozenset[Proposal], str, str]
+
+
+def _magnesium(picture: ClinicalPicture) -> list[Finding]:
+    found: list[Finding] = []
+    reading, problems = picture.magnesium, picture.problems
+    if picture.minor:
+        found.append((_MAGNESIUM, "no doses or orders under 18", ""))
+    if picture.age is None:
+        found.append((_DOSED, "age unknown: no dose", ""))
+    if reading.highest is Status.HIGH:
+        found.append((_MAGNESIUM, "magnesium is high", ""))
+    if reading.unverified:
+        found.append(
+            (
+                _MAGNESIUM,
+                "a newer magnesium could not be read",
+                "A newer magnesium could not be read: repeat it.",
+            )
+        )
+    if reading.conflicting:
+        found.append(
+            (
+                _MAGNESIUM,
+                "results of one moment disagree",
+                "Results of one moment disagree: repeat magnesium.",
+            )
+        )
+    if problems.of("myasthenia_gravis", "lambert_eaton"):
+        caution = "Neuromuscular disease: IV magnesium can precipitate myasthenic crisis: specialist decision."
+        found.append((_INTRAVENOUS, "myasthenia gravis or Lambert-Eaton syndrome", caution))
+    if _slow_conduction(picture):
+        caution = "Slow conduction or pulse: ECG and specialist decision before IV magnesium."
+        found.append((_INTRAVENOUS, "AV block, sick sinus or heart rate below 50", caution))
+    if picture.intravenous_magnesium:
+        caution = "IV magnesium is in force or was given within 12 h: no further magnesium order."
+        found.append((_MAGNESIUM, "IV magnesium in force or within 12 h", caution))
+    return found + _by_kidney(picture)
+
+
+_ACCUMULATES = "Magnesium accumulates: nephrology or pharmacy; reduced dose, slowly, level after each dose."
+
+
+def _by_kidney(picture: ClinicalPicture) -> list[Finding]:
+    kidney = picture.kidney
+    if kidney.dialysis:
+        caution = "Dialysis: check the magnesium of the dialysate or replacement fluid; citrate lowers magnesium."
+        return [(_MAGNESIUM, "kidney replacement therapy", caution)]
+    if kidney.impaired_acutely:
+        return [(_MAGNESIUM, "acute kidney injury or oliguria", _ACCUMULATES)]
+    match kidney.filtration:
+        case Filtration.FULL:
+            return []
+        case Filtration.REDUCED:
+            caution = "eGFR 30-59: reduce magnesium (IV about half the usual, per protocol); recheck in 24-48 h."
+            return [(_DOSED, "eGFR 30-59: intravenous without dose", caution)]
+        case Filtration.POOR:
+            return [(_MAGNESIUM, "eGFR below 30", _ACCUMULATES)]
+        case Filtration.UNKNOWN:
+            caution = "Kidney function is not known: check creatinine before giving magnesium."
+            return [(_MAGNESIUM, "kidney function unknown or too old", caution)]
+
+
+def _slow_conduction(picture: ClinicalPicture) -> bool:
+    paced = picture.problems.of("pacemaker")
+    block = picture.problems.of("av_block_high_grade", "sick_sinus_syndrome")
+    return bool(picture.slow_pulse) or bool(block and not paced)
+
+
+def _potassium(picture: ClinicalPicture) -> list[Finding]:
+    numbers, kidney, reading = picture.policy.potassium, picture.kidney, picture.potassium
+    window = numbers.order_inpatient if picture.facts.setting is Setting.INPATIENT else numbers.order_outpatient
+    recent = reading.result is not None and reading.result.when.surely_within(window.delta, picture.as_of)
+    found: list[Finding] = []
+    if picture.minor:
+        found.append((_POTASSIUM, "no doses or orders under 18", ""))
+    if not (reading.low and recent) or reading.unverified:
+        found.append((_POTASSIUM, "no readable low potassium that is recent enough", ""))
+    if kidney.impaired_acutely or kidney.filtration not in {Filtration.FULL, Filtration.REDUCED}:
+        found.append((_POTASSIUM, "kidney function impaired or unknown", ""))
+    return found

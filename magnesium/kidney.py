@@ -1,0 +1,158 @@
+"""Kidney function for the guards and for reading FEMg: reported eGFR, else CKD-EPI 2021; acute injury; dialysis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from magnesium.facts import Analyte, LabResult, PatientFacts, Setting, Sex
+from magnesium.policy import KidneyNumbers, Policy
+from magnesium.problems import Problems
+from magnesium.quantity import Quantity
+from magnesium.results import series
+from magnesium.units import unit_of
+
+
+class Filtration(StrEnum):
+    """Filtration as the guards read it (policy ``kidney.full`` and ``kidney.reduced``)."""
+
+    FULL = "eGFR 60 or more"
+    REDUCED = "eGFR 30-59"
+    POOR = "eGFR below 30"
+    UNKNOWN = "kidney function unknown or too old"
+
+
+@dataclass(frozen=True, slots=True)
+class KidneyFunction:
+    """What is known of the kidneys now."""
+
+    filtration: Filtration
+    egfr: Quantity | None = None
+    """In mL/min/1.73m2: as reported, or computed by CKD-EPI 2021 (``computed``)."""
+    computed: bool = False
+    basis: LabResult | None = None
+    """The eGFR or the creatinine it rests on."""
+    acute_injury: str = ""
+    """Why acute kidney injury is assumed; empty if nothing says so."""
+    dialysis: bool = False
+    oliguria: bool = False
+
+    @property
+    def impaired_acutely(self) -> bool:
+        """Whether filtration cannot be trusted: acute injury, oliguria, dialysis or any other KRT."""
+        return bool(self.acute_injury) or self.dialysis or self.oliguria
+
+
+def read_kidney(facts: PatientFacts, problems: Problems, policy: Policy, as_of: datetime) -> KidneyFunction:
+    """Read kidney function at ``as_of``.
+
+    A creatinine-based estimate is not computed under acute injury, on dialysis, in pregnancy or under the age of
+    ``kidney.adult``; without it the function is unknown, unless a laboratory reported an eGFR.
+    """
+    creatinine = series(facts, Analyte.CREATININE, policy, as_of).results
+    injury = _acute_injury(creatinine, policy) or problems.acute_kidney_injury
+    dialysis = bool(problems.dialysis)
+    window = policy.current.kidney_inpatient if facts.setting is Setting.INPATIENT else policy.current.kidney_outpatient
+    egfr: Quantity | None = None
+    basis: LabResult | None = None
+    computed = False
+    current = [r for r in creatinine if r.when.surely_within(window.delta, as_of)]
+    reported = [
+        r for r in series(facts, Analyte.EGFR, policy, as_of).results if r.when.surely_within(window.delta, as_of)
+    ]
+    if reported and not (injury or dialysis):
+        basis = min(reported[-1:], key=lambda r: r.quantity.canonical)
+        egfr = basis.quantity
+    elif current and not (injury or dialysis or problems.pregnancy):
+        basis = current[-1]
+        egfr = ckd_epi_2021(basis.quantity, facts, policy.kidney, as_of)
+        computed = egfr is not None
+    return KidneyFunction(
+        filtration=_band(egfr, policy.kidney) if egfr else _without_egfr(problems),
+        egfr=egfr,
+        computed=computed,
+        basis=basis if egfr else None,
+        acute_injury=injury,
+        dialysis=dialysis,
+        oliguria=bool(problems.oliguria),
+    )
+
+
+def _band(egfr: Quantity, numbers: KidneyNumbers) -> Filtration:
+    if numbers.full.below(egfr) is False:
+        return Filtration.FULL
+    if numbers.reduced.below(egfr) is True:
+        return Filtration.POOR
+    # A bounded eGFR that may lie on either side of 30 is not good enough to propose orders on.
+    return Filtration.REDUCED if numbers.reduced.below(egfr) is False else Filtration.UNKNOWN
+
+
+def _without_egfr(problems: Problems) -> Filtration:
+    return Filtration.POOR if problems.advanced_ckd else Filtration.UNKNOWN
+
+
+def ckd_epi_2021(creatinine: Quantity, facts: PatientFacts, numbers: KidneyNumbers, as_of: datetime) -> Quantity | None:
+    """Return the eGFR in mL/min/1.73m2 by the race-free CKD-EPI creatinine equation of 2021, rounded to one decimal.
+
+    ``142 x min(SCr/k, 1)^a x max(SCr/k, 1)^-1.200 x 0.9938^age (x 1.012 if female)``, SCr in mg/dL
+    [ckd-epi-2021]. None for a bounded creatinine, unknown sex or age, or under the adult age.
+    """
+    age = age_in_years(facts, as_of)
+    if creatinine.comparator or facts.patient.sex is Sex.UNKNOWN or age is None or age < numbers.adult.value:
+        return None
+    female = facts.patient.sex is Sex.FEMALE
+    kappa = numbers.ckd_epi_kappa_female if female else numbers.ckd_epi_kappa_male
+    alpha = numbers.ckd_epi_alpha_female if female else numbers.ckd_epi_alpha_male
+    milligram = unit_of(Analyte.CREATININE, "mg/dL")
+    filtration = unit_of(Analyte.EGFR, "mL/min/1.73m2")
+    assert milligram is not None  # both stand in the unit table, which the tests hold  # noqa: S101
+    assert filtration is not None  # noqa: S101
+    ratio = float(creatinine.canonical / milligram.to_canonical) / float(kappa.value)
+    egfr = (
+        float(numbers.ckd_epi_scale.value)
+        * min(ratio, 1.0) ** float(alpha.value)
+        * max(ratio, 1.0) ** float(numbers.ckd_epi_above.value)
+        * float(numbers.ckd_epi_age.value) ** age
+        * (float(numbers.ckd_epi_female.value) if female else 1.0)
+    )
+    return Quantity(Decimal(f"{egfr:.1f}"), filtration)
+
+
+def age_in_years(facts: PatientFacts, as_of: datetime) -> int | None:
+    """Return the age in full years; of a partial birth date the youngest age it allows. None if unknown."""
+    birth = facts.patient.birth
+    if birth is None:
+        return None
+    born = birth.latest
+    today = as_of.astimezone(born.tzinfo)
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def _acute_injury(creatinine: Sequence[LabResult], policy: Policy) -> str:
+    """Return why the newest creatinine shows acute injury, or "" (policy ``kidney.aki_*``)."""
+    if not creatinine:
+        return ""
+    newest = creatinine[-1]
+    numbers = policy.kidney
+    for earlier in creatinine[:-1]:
+        since = newest.when.latest - earlier.when.earliest
+        if since <= numbers.aki_ratio_window.delta and _ratio(newest, earlier) >= Fraction(numbers.aki_ratio.value):
+            return f"creatinine {newest.quantity.text}, {numbers.aki_ratio.text} times {earlier.quantity.text} or more"
+        if since <= numbers.aki_rise_window.delta and _rose(newest.quantity, earlier.quantity, numbers):
+            return f"creatinine rose from {earlier.quantity.text} to {newest.quantity.text}"
+    return ""
+
+
+def _ratio(newest: LabResult, earlier: LabResult) -> Fraction:
+    return newest.quantity.canonical / earlier.quantity.canonical
+
+
+def _rose(newest: Quantity, earlier: Quantity, numbers: KidneyNumbers) -> bool:
+    """Whether the rise reaches the limit printed for the unit, if both share one; else by conversion."""
+    if newest.unit.printed == earlier.unit.printed:
+        return newest.printed_value - earlier.printed_value >= numbers.aki_rise.printed[newest.unit.printed]
+    return newest.canonical - earlier.canonical >= Fraction(numbers.aki_rise.printed[newest.unit.canonical])

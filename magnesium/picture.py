@@ -1,0 +1,233 @@
+"""The clinical picture: facts, policy and moment, with everything rules share worked out once, on demand.
+
+A rule is a function of the picture alone. Nothing here decides what to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from magnesium.drugs import InForce, Regimen, in_force, members, read_regimen
+from magnesium.ecg import prolonged_qtc, slow_pulse
+from magnesium.facts import (
+    ConditionFact,
+    Exposure,
+    ExposureKind,
+    ExposureStatus,
+    LabResult,
+    Need,
+    PatientFacts,
+    Setting,
+)
+from magnesium.femg import FractionalExcretion, NotComputable, read_femg
+from magnesium.guards import Guard, read_guards
+from magnesium.kidney import KidneyFunction, age_in_years, read_kidney
+from magnesium.policy import Policy
+from magnesium.potassium import PotassiumReading, read_potassium
+from magnesium.problems import Problems, read_problems
+from magnesium.replacement import (
+    began_after,
+    intravenous_magnesium,
+    magnesium_replacement,
+    potassium_replacement,
+)
+from magnesium.status import MagnesiumReading, read_magnesium
+
+
+@dataclass(frozen=True)
+class ClinicalPicture:
+    """One patient at one moment, under one policy."""
+
+    facts: PatientFacts
+    policy: Policy
+    as_of: datetime
+
+    @cached_property
+    def magnesium(self) -> MagnesiumReading:
+        """The newest serum magnesium and what it allows to say."""
+        return read_magnesium(self.facts, self.policy, self.as_of)
+
+    @cached_property
+    def potassium(self) -> PotassiumReading:
+        """The current potassium and whether it is refractory."""
+        return read_potassium(self.facts, self.problems, self.policy, self.as_of)
+
+    @cached_property
+    def problems(self) -> Problems:
+        """The problem list in effect."""
+        return read_problems(self.facts, self.policy, self.as_of)
+
+    @cached_property
+    def kidney(self) -> KidneyFunction:
+        """Kidney function."""
+        return read_kidney(self.facts, self.problems, self.policy, self.as_of)
+
+    @cached_property
+    def regimen(self) -> Regimen:
+        """Drugs in force and in wash-out."""
+        return read_regimen(self.facts, self.policy, self.as_of)
+
+    @cached_property
+    def femg(self) -> FractionalExcretion | NotComputable:
+        """The fractional excretion of magnesium, or what is missing for it."""
+        return read_femg(self.facts, self.kidney, self.policy, self.as_of)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """What may be proposed."""
+        return read_guards(self)
+
+    @cached_property
+    def prolonged_qtc(self) -> LabResult | None:
+        """A current QTc of 500 ms or more."""
+        return prolonged_qtc(self.facts, self.policy, self.as_of)
+
+    @cached_property
+    def slow_pulse(self) -> LabResult | None:
+        """A heart rate below 50 within a day."""
+        return slow_pulse(self.facts, self.policy, self.as_of)
+
+    @cached_property
+    def age(self) -> int | None:
+        """Age in full years; None if unknown."""
+        return age_in_years(self.facts, self.as_of)
+
+    @property
+    def minor(self) -> bool:
+        """Under the adult age: limits and doses of adults do not apply."""
+        return self.age is not None and self.age < self.policy.population.adult.value
+
+    @property
+    def inpatient(self) -> bool:
+        """Whether an inpatient, observation or emergency encounter is in progress."""
+        return self.facts.setting is Setting.INPATIENT
+
+    # ----- drugs -----
+
+    @cached_property
+    def drafts(self) -> tuple[Exposure, ...]:
+        """Drugs being ordered; empty on patient-view."""
+        return self.facts.ordering.drafts if self.facts.ordering else ()
+
+    @cached_property
+    def selected(self) -> tuple[Exposure, ...]:
+        """The drafts the hook is about."""
+        return tuple(draft for draft in self.drafts if draft.selected)
+
+    def on(self, code: str) -> tuple[Exposure, ...]:
+        """Return products of a class that are in force or drafted."""
+        held = (i.exposure for i in self.regimen.of(code))
+        drafted = (d for d in self.drafts if any(m.drug_class.code == code for m in members(d)))
+        return (*held, *drafted)
+
+    @cached_property
+    def digoxin(self) -> tuple[Exposure, ...]:
+        """Digoxin in force or drafted."""
+        return self.on("digoxin")
+
+    @cached_property
+    def qt_drugs(self) -> tuple[Exposure, ...]:
+        """Drugs of known torsades risk in force or drafted."""
+        return self.on("qt_drug")
+
+    @cached_property
+    def wasting(self) -> tuple[InForce, ...]:
+        """Magnesium-wasting drugs in force or in wash-out."""
+        return self.regimen.wasting
+
+    @cached_property
+    def magnesium_in_force(self) -> tuple[Exposure, ...]:
+        """Magnesium replacement in force."""
+        held = (i.exposure for i in self.regimen.of("magnesium"))
+        return tuple(e for e in held if magnesium_replacement(e))
+
+    @cached_property
+    def magnesium_drafted(self) -> tuple[Exposure, ...]:
+        """Magnesium replacement among the drafts."""
+        return tuple(d for d in self.drafts if magnesium_replacement(d))
+
+    @cached_property
+    def potassium_selected(self) -> tuple[Exposure, ...]:
+        """Potassium replacement that is being ordered."""
+        return tuple(d for d in self.selected if potassium_replacement(d, self.policy))
+
+    @cached_property
+    def magnesium_begun_since_sample(self) -> tuple[Exposure, ...]:
+        """Magnesium replacement surely begun after the newest magnesium was drawn."""
+        sample = self.magnesium.result
+        if sample is None:
+            return ()
+        return tuple(e for e in self.magnesium_in_force if began_after(e, sample.when.latest, self.as_of))
+
+    @cached_property
+    def magnesium_ordered(self) -> tuple[Exposure, ...]:
+        """Magnesium replacement that is in force, drafted, or ordered as needed or as a recent single dose.
+
+        As-needed orders are no exposure, but a second order beside them would be a duplicate.
+        """
+        window = self.policy.exposure.intravenous_magnesium.delta
+        waiting = (
+            e
+            for e in self.facts.exposures
+            if e.kind is ExposureKind.ORDER
+            and e.status is ExposureStatus.ACTIVE
+            and magnesium_replacement(e)
+            and (e.as_needed or (e.single_dose and (e.start is None or e.start.possibly_within(window, self.as_of))))
+            and (e.end is None or not e.end.surely_by(self.as_of) or e.single_dose)
+        )
+        return (*self.magnesium_in_force, *self.magnesium_drafted, *waiting)
+
+    @cached_property
+    def potassium_ordered(self) -> tuple[Exposure, ...]:
+        """Potassium replacement in force or drafted."""
+        held = (i.exposure for i in self.regimen.of("potassium"))
+        return tuple(e for e in (*held, *self.drafts) if potassium_replacement(e, self.policy))
+
+    @cached_property
+    def intravenous_magnesium(self) -> tuple[Exposure, ...]:
+        """Intravenous magnesium in force, or given within the policy's time."""
+        window = self.policy.exposure.intravenous_magnesium.delta
+        return tuple(e for e in self.facts.exposures if self._injected_by(e, self.as_of, window))
+
+    def _injected_by(self, exposure: Exposure, at: datetime, window: timedelta) -> bool:
+        """Whether injected magnesium was running at a moment or had been given within the window before it."""
+        if not intravenous_magnesium(exposure):
+            return False
+        if exposure.kind is not ExposureKind.ADMINISTRATION:
+            return any(in_force(exposure, drug, self.policy, at) for drug in members(exposure))
+        last = exposure.end or exposure.start
+        begun = exposure.start is not None and exposure.start.surely_by(at)
+        return begun and last is not None and last.possibly_within(window, at)
+
+    @cached_property
+    def obstetric_magnesium(self) -> bool:
+        """Intravenous magnesium in pregnancy: a treatment, not a replacement."""
+        return bool(self.problems.pregnancy and self.intravenous_magnesium)
+
+    @cached_property
+    def after_dose(self) -> bool:
+        """Whether the newest magnesium was drawn during or shortly after an intravenous dose."""
+        sample = self.magnesium.result
+        window = self.policy.magnesium.after_dose.delta
+        return sample is not None and any(
+            self._injected_by(e, sample.when.latest, window) for e in self.facts.exposures
+        )
+
+    @cached_property
+    def cardiac_risk(self) -> tuple[LabResult | Exposure | ConditionFact, ...]:
+        """What makes low potassium or magnesium dangerous for the heart: digoxin, QT drug, QTc, torsades."""
+        qtc = (self.prolonged_qtc,) if self.prolonged_qtc else ()
+        # A drug whose systemic route is only assumed never raises a critical.
+        certain = (e for e in (*self.digoxin, *self.qt_drugs) if not e.route_assumed)
+        return (*certain, *qtc, *self.problems.torsades)
+
+    # ----- what could not be seen -----
+
+    @cached_property
+    def missing(self) -> tuple[str, ...]:
+        """Groups of data that could not be looked at or arrived only in part, in words."""
+        unseen = tuple(f"{need.words} could not be read" for need in Need if need in self.facts.unavailable)
+        cut = tuple(f"{need.words} arrived only in part" for need in Need if need in self.facts.partial)
+        return unseen + cut

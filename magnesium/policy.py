@@ -1,0 +1,384 @@
+"""The one policy: every number the rules use, each with its source, footing and review date.
+
+The defaults stand in ``knowledge/policy.toml``. A site puts what differs into a TOML file of its own; unknown names
+and wrong types are refused with the place named, and a changed number must carry its own review date.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta, tzinfo
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from magnesium.knowledge import KnowledgeError, read_text
+from magnesium.quantity import Interval, Quantity, plain
+
+
+class Basis(StrEnum):
+    """On what footing a number stands."""
+
+    PUBLISHED = "published"
+    DERIVED = "derived"
+    LOCAL = "local"
+    SITE = "site"
+    """Put in by the site's own policy file."""
+
+
+class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every number of the policy carries."""
+
+    id: str
+    says: str
+    basis: Basis
+    sources: tuple[str, ...]
+    reviewed: date
+
+
+class Limit(Number, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A limit, printed for each unit in which it may be applied; it is never converted."""
+
+    printed: Mapping[str, Decimal]
+
+    def below(self, quantity: Quantity) -> bool | None:
+        """Whether the result lies below the limit; None if a bounded result leaves it open.
+
+        Raises:
+            KeyError: no limit is printed for the result's unit (the strict loader keeps this from happening).
+        """
+        return self._side((self.printed[quantity.unit.printed], -1), quantity.interval)
+
+    def at_most(self, quantity: Quantity) -> bool | None:
+        """Whether the result does not exceed the limit; None if a bounded result leaves it open."""
+        return self._side((self.printed[quantity.unit.printed], 0), quantity.interval)
+
+    @staticmethod
+    def _side(edge: tuple[Decimal, int], allowed: Interval) -> bool | None:
+        if allowed.high <= edge:
+            return True
+        return False if allowed.low > edge else None
+
+    @property
+    def text(self) -> str:
+        """The limit in each unit, as printed."""
+        return " / ".join(f"{plain(value)} {unit}" for unit, value in self.printed.items())
+
+
+class Span(Number, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A length of time."""
+
+    days: int = 0
+    hours: int = 0
+    minutes: int = 0
+
+    @property
+    def delta(self) -> timedelta:
+        """The span as a timedelta."""
+        return timedelta(days=self.days, hours=self.hours, minutes=self.minutes)
+
+    @property
+    def text(self) -> str:
+        """The span in words."""
+        parts = ((self.days, "d"), (self.hours, "h"), (self.minutes, "min"))
+        return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+class Figure(Number, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A plain number with its unit."""
+
+    value: Decimal
+    unit: str
+
+    @property
+    def text(self) -> str:
+        """The figure with its unit."""
+        return plain(self.value) if self.unit == "1" else f"{plain(self.value)} {self.unit}"
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group of numbers; unknown names are refused."""
+
+
+class MagnesiumNumbers(_Section, frozen=True):
+    """Limits of serum magnesium."""
+
+    severe: Limit
+    low: Limit
+    borderline: Limit
+    high: Limit
+    after_dose: Span
+    gitelman_floor: Limit
+
+
+class PotassiumNumbers(_Section, frozen=True):
+    """Limits of potassium and what makes hypokalemia refractory."""
+
+    low: Limit
+    moderate: Limit
+    severe: Limit
+    refractory_rise: Limit
+    refractory_gap: Span
+    refractory_inpatient: Span
+    refractory_outpatient: Span
+    effective_intravenous: Span
+    effective_oral: Span
+    effective_order: Span
+    order_inpatient: Span
+    order_outpatient: Span
+    maintenance_amount: Figure
+
+
+class FemgNumbers(_Section, frozen=True):
+    """The fractional excretion of magnesium and when it may be read."""
+
+    filterable: Figure
+    renal: Figure
+    extrarenal: Figure
+    urine_pair: Span
+    serum_pair: Span
+    after_intravenous: Span
+    after_oral: Span
+    shown_for: Span
+
+
+class KidneyNumbers(_Section, frozen=True):
+    """eGFR limits, acute kidney injury, and the coefficients of CKD-EPI 2021."""
+
+    full: Limit
+    reduced: Limit
+    aki_ratio: Figure
+    aki_ratio_window: Span
+    aki_rise: Limit
+    aki_rise_window: Span
+    aki_condition: Span
+    adult: Figure
+    ckd_epi_scale: Figure
+    ckd_epi_age: Figure
+    ckd_epi_above: Figure
+    ckd_epi_kappa_female: Figure
+    ckd_epi_kappa_male: Figure
+    ckd_epi_alpha_female: Figure
+    ckd_epi_alpha_male: Figure
+    ckd_epi_female: Figure
+
+
+class EcgNumbers(_Section, frozen=True):
+    """QTc and pulse."""
+
+    qtc_long: Limit
+    slow_pulse: Limit
+    slow_pulse_window: Span
+
+
+class CurrentNumbers(_Section, frozen=True):
+    """How long a fact stays current."""
+
+    magnesium_inpatient: Span
+    magnesium_inpatient_aging: Span
+    magnesium_outpatient: Span
+    potassium_inpatient: Span
+    potassium_outpatient: Span
+    kidney_inpatient: Span
+    kidney_outpatient: Span
+    qtc_inpatient: Span
+    qtc_outpatient: Span
+    acute_condition: Span
+
+
+class QualityNumbers(_Section, frozen=True):
+    """When a result is not usable, and when two results are one."""
+
+    ahead: Span
+    charted_twice: Span
+    magnesium_most: Limit
+    potassium_least: Limit
+    potassium_most: Limit
+    creatinine_most: Limit
+    calcium_most: Limit
+    sodium_least: Limit
+    sodium_most: Limit
+    qtc_least: Limit
+    qtc_most: Limit
+
+
+class ExposureNumbers(_Section, frozen=True):
+    """How long a drug counts."""
+
+    administration: Span
+    open_order: Span
+    chain_gap: Span
+    chronic: Span
+    intravenous_magnesium: Span
+
+
+class PopulationNumbers(_Section, frozen=True):
+    """Who the adult rules are for."""
+
+    adult: Figure
+
+
+class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A product that the site lets the cards propose. ``dose`` is printed as it stands; empty = per local protocol."""
+
+    text: str
+    system: str
+    code: str
+    display: str
+    route: str
+    dose: str = ""
+    contains_poorly_absorbed: bool = False
+    """Oxide, hydroxide or citrate: not named to patients with diarrhea or an ileostomy."""
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """Everything a site may decide, in one frozen object."""
+
+    version: str
+    zone: str
+    order_sign_minimum: str
+    palliative_critical: bool
+    magnesium: MagnesiumNumbers
+    potassium: PotassiumNumbers
+    femg: FemgNumbers
+    kidney: KidneyNumbers
+    ecg: EcgNumbers
+    current: CurrentNumbers
+    quality: QualityNumbers
+    exposure: ExposureNumbers
+    population: PopulationNumbers
+    products: Mapping[str, Product]
+
+    @cached_property
+    def time_zone(self) -> tzinfo:
+        """The zone of times that arrive without one."""
+        return ZoneInfo(self.zone)
+
+    @cached_property
+    def numbers(self) -> Mapping[str, Limit | Span | Figure]:
+        """Every number by its id, e.g. ``magnesium.severe``."""
+        return {
+            number.id: number
+            for section in map(self.__getattribute__, self.__struct_fields__)
+            if isinstance(section, _Section)
+            for number in map(section.__getattribute__, section.__struct_fields__)
+        }
+
+    def describe(self, number_id: str) -> Mapping[str, str]:
+        """Return what the evidence prints of a number.
+
+        Raises:
+            KeyError: no such number.
+        """
+        number = self.numbers[number_id]
+        return {
+            "id": number.id,
+            "says": number.says,
+            "value": number.text,
+            "basis": number.basis.value,
+            "sources": ", ".join(number.sources),
+            "reviewed": number.reviewed.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What one policy file of a site holds: the policy, and the local codes for the FHIR readers."""
+
+    policy: Policy
+    local_codes: Mapping[str, Any]
+
+
+def load_site(path: Path | None = None) -> Site:
+    """Return the default policy, changed by the site's file where there is one.
+
+    Raises:
+        KnowledgeError: the file cannot be read, is not TOML, or names or types are wrong; the message says where.
+    """
+    defaults = tomllib.loads(read_text("policy.toml"), parse_float=Decimal)
+    if path is None:
+        return Site(_policy(defaults, "policy.toml"), {})
+    try:
+        changes = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"policy file {path.name}: {error}"
+        raise KnowledgeError(msg) from error
+    local_codes = changes.pop("local_codes", {})
+    if not isinstance(local_codes, dict):
+        msg = f"policy file {path.name}: local_codes must be a table"
+        raise KnowledgeError(msg)
+    return Site(_policy(_changed(defaults, changes, path.name), path.name), local_codes)
+
+
+def _changed(defaults: dict[str, Any], changes: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the defaults with the site's values in place; every changed number becomes the site's own."""
+    result = dict(defaults)
+    for key, value in changes.items():
+        default = defaults.get(key)
+        if key == "products" and isinstance(value, dict):
+            result[key] = {**defaults[key], **value}
+        elif isinstance(value, dict) and isinstance(default, dict):
+            if "basis" in default:
+                result[key] = _site_number(default, value, f"{name}: {key}")
+            else:
+                result[key] = _changed(default, value, f"{name}: {key}")
+        else:
+            result[key] = value
+    return result
+
+
+def _site_number(default: Mapping[str, Any], value: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if "reviewed" not in value:
+        msg = f"{where}: a number the site changes needs `reviewed = YYYY-MM-DD`, the day the site agreed on it"
+        raise KnowledgeError(msg)
+    measures = {"days", "hours", "minutes"}
+    kept = {k: v for k, v in default.items() if not (measures & value.keys() and k in measures)}
+    return {**kept, "sources": ["site"], **value, "basis": "site"}
+
+
+def _policy(table: Mapping[str, Any], name: str) -> Policy:
+    try:
+        policy = msgspec.convert(_with_ids(table, ""), Policy, strict=True)
+        policy.time_zone  # noqa: B018  an unknown zone is refused here, not at the first request
+    except (msgspec.ValidationError, ZoneInfoNotFoundError, ValueError) as error:
+        msg = f"{name}: {error}"
+        raise KnowledgeError(msg) from error
+    for number in policy.numbers.values():
+        if isinstance(number, Limit):
+            _check_units(number, name)
+    return policy
+
+
+def _check_units(limit: Limit, name: str) -> None:
+    """Refuse a limit that misses a unit in which results arrive: comparing would fail at the bedside."""
+    wanted = {
+        "magnesium": {"mmol/L", "mg/dL", "mEq/L"},
+        "calcium": {"mmol/L", "mg/dL", "mEq/L"},
+        "creatinine": {"umol/L", "mg/dL"},
+    }
+    for substance, units in wanted.items():
+        about = limit.id.startswith(f"{substance}.") or f".{substance}_" in limit.id
+        if about and not units <= limit.printed.keys():
+            msg = f"{name}: {limit.id} must print the limit in {', '.join(sorted(units))}"
+            raise KnowledgeError(msg)
+
+
+def _with_ids(table: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Give every number its dotted path as id."""
+    result: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            place = f"{path}{key}"
+            result[key] = _with_ids(value, f"{place}.")
+            if "basis" in value:
+                result[key]["id"] = place
+        else:
+            result[key] = value
+    return result

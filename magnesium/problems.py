@@ -1,0 +1,130 @@
+"""The problem list as the rules read it: established entries in effect, by what they mean for magnesium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from magnesium.facts import Certainty, ConditionFact, PatientFacts
+from magnesium.policy import Policy, Span
+
+_ACUTE = frozenset({"torsades_de_pointes", "ventricular_arrhythmia", "tetany", "seizure", "cardiac_arrest"})
+_ADVANCED_CKD = ("ckd_stage_4", "ckd_stage_5", "esrd")
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """Conditions in effect at one moment, by slug."""
+
+    by_slug: dict[str, tuple[ConditionFact, ...]] = field(default_factory=dict)
+    acute_kidney_injury: str = ""
+    """Why the record says acute kidney injury; empty if it does not."""
+    dialysis: tuple[ConditionFact, ...] = ()
+
+    def of(self, *slugs: str) -> tuple[ConditionFact, ...]:
+        """Return the conditions of any of these slugs."""
+        return tuple(fact for slug in slugs for fact in self.by_slug.get(slug, ()))
+
+    @property
+    def advanced_ckd(self) -> tuple[ConditionFact, ...]:
+        """Chronic kidney disease of stage 4 or 5."""
+        return self.of(*_ADVANCED_CKD)
+
+    @property
+    def pregnancy(self) -> tuple[ConditionFact, ...]:
+        """Pregnancy, or a condition that only pregnant patients have."""
+        return self.of("pregnancy", "pre_eclampsia_eclampsia", "gestational_diabetes")
+
+    @property
+    def oliguria(self) -> tuple[ConditionFact, ...]:
+        """Oliguria or anuria."""
+        return self.of("oliguria")
+
+    @property
+    def palliative(self) -> tuple[ConditionFact, ...]:
+        """Palliative or hospice care."""
+        return self.of("palliative_care")
+
+    @property
+    def salt_losing_tubulopathy(self) -> tuple[ConditionFact, ...]:
+        """Known Gitelman or Bartter syndrome."""
+        return self.of("gitelman_syndrome", "bartter_syndrome")
+
+    @property
+    def torsades(self) -> tuple[ConditionFact, ...]:
+        """Torsades de pointes within the acute window."""
+        return self.of("torsades_de_pointes")
+
+    @property
+    def ventricular_arrhythmia(self) -> tuple[ConditionFact, ...]:
+        """Torsades or another ventricular arrhythmia within the acute window."""
+        return self.of("torsades_de_pointes", "ventricular_arrhythmia")
+
+    @property
+    def neuromuscular_signs(self) -> tuple[ConditionFact, ...]:
+        """Seizure or tetany within the acute window."""
+        return self.of("seizure", "tetany")
+
+    @property
+    def diarrhea(self) -> tuple[ConditionFact, ...]:
+        """Diarrhea or an ileostomy: poorly absorbed magnesium salts make it worse."""
+        return self.of("diarrhea", "ileostomy_status")
+
+    @property
+    def gut(self) -> tuple[ConditionFact, ...]:
+        """Gut conditions that lose or fail to absorb magnesium."""
+        return self.of(
+            "diarrhea",
+            "ileostomy_status",
+            "malabsorption",
+            "short_bowel_syndrome",
+            "celiac_disease",
+            "crohn_disease",
+            "ulcerative_colitis",
+            "bariatric_surgery_status",
+            "pancreatitis",
+            "malnutrition",
+        )
+
+    @property
+    def potassium_shift(self) -> tuple[ConditionFact, ...]:
+        """Conditions that shift potassium into cells: hypokalemia is then not called refractory."""
+        return self.of("diabetic_ketoacidosis", "periodic_paralysis")
+
+
+def read_problems(facts: PatientFacts, policy: Policy, as_of: datetime) -> Problems:
+    """Return the conditions in effect at ``as_of``: established, begun, and recent where they are acute ones."""
+    by_slug: dict[str, list[ConditionFact]] = {}
+    for fact in sorted(facts.conditions, key=lambda f: (f.condition, f.source.reference)):
+        if fact.certainty is Certainty.ESTABLISHED and _in_effect(fact, policy, as_of):
+            by_slug.setdefault(fact.condition, []).append(fact)
+    injuries = by_slug.pop("acute_kidney_injury", [])
+    return Problems(
+        by_slug={slug: tuple(found) for slug, found in by_slug.items()},
+        acute_kidney_injury=injuries[0].label or "recorded acute kidney injury" if injuries else "",
+        dialysis=_not_transplanted_since(by_slug.get("dialysis", []), by_slug.get("kidney_transplant", [])),
+    )
+
+
+def _in_effect(fact: ConditionFact, policy: Policy, as_of: datetime) -> bool:
+    if fact.onset is not None and fact.onset.surely_after(as_of):
+        return False
+    if fact.condition == "acute_kidney_injury":
+        return _recent(fact, policy.kidney.aki_condition, as_of)
+    return fact.condition not in _ACUTE or _recent(fact, policy.current.acute_condition, as_of)
+
+
+def _recent(fact: ConditionFact, window: Span, as_of: datetime) -> bool:
+    """An acute condition counts only if it may lie in the window; without any date it says nothing about now."""
+    return fact.onset is not None and fact.onset.possibly_within(window.delta, as_of)
+
+
+def _not_transplanted_since(
+    dialysis: Iterable[ConditionFact], transplants: Iterable[ConditionFact]
+) -> tuple[ConditionFact, ...]:
+    """Dialysis counts unless a transplant surely came later; where the dates are silent it counts (no orders)."""
+    grafts = [t.onset for t in transplants if t.onset is not None]
+    return tuple(
+        d for d in dialysis if not (d.onset is not None and any(d.onset.surely_before(graft) for graft in grafts))
+    )

@@ -1,0 +1,80 @@
+"""Magnesium and potassium given as replacement, told apart from salts of other drugs, laxatives and fluids.
+
+Losartan potassium and esomeprazole magnesium never get here: the readers know their ingredient, not their salt.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from magnesium.drugs import members
+from magnesium.facts import Exposure, ExposureKind, Route
+from magnesium.policy import Policy
+
+# Salts taken as antacid, laxative or bowel preparation rather than to replace magnesium.
+_ANTACID_SALTS = frozenset(
+    {
+        "magnesium carbonate",
+        "magnesium hydroxide",
+        "magnesium salicylate",
+        "magnesium silicate",
+        "magnesium trisilicate",
+    }
+)
+_LIQUID_FORMS = ("solution", "liquid", "suspension", "powder", "effervescent")
+_INJECTED = frozenset({Route.INTRAVENOUS, Route.PARENTERAL})
+
+
+def of_class(exposure: Exposure, code: str) -> bool:
+    """Whether a product systemically holds an ingredient of a class."""
+    return any(drug.drug_class.code == code for drug in members(exposure))
+
+
+def magnesium_load(exposure: Exposure) -> bool:
+    """Whether a product brings magnesium into the body, for whatever purpose."""
+    return of_class(exposure, "magnesium")
+
+
+def magnesium_replacement(exposure: Exposure) -> bool:
+    """Whether a product replaces magnesium.
+
+    Not: antacids and laxatives, bowel preparations (oral sulfate, liquid citrate), products that hold further
+    ingredients such as multivitamins.
+    """
+    if not magnesium_load(exposure) or exposure.other_ingredients:
+        return False
+    salts = set(exposure.ingredients)
+    if salts & _ANTACID_SALTS:
+        return False
+    oral = exposure.route not in _INJECTED
+    if "magnesium sulfate" in salts and exposure.route is Route.ORAL:
+        return False
+    liquid = any(form in exposure.dose_form.casefold() for form in _LIQUID_FORMS)
+    return not ("magnesium citrate" in salts and oral and liquid)
+
+
+def intravenous_magnesium(exposure: Exposure) -> bool:
+    """Whether a product is injected magnesium (intramuscular counts: it reaches the blood as well)."""
+    sulfate_of_unknown_route = exposure.route is Route.SYSTEMIC and "magnesium sulfate" in exposure.ingredients
+    return magnesium_load(exposure) and (exposure.route in _INJECTED or sulfate_of_unknown_route)
+
+
+def potassium_replacement(exposure: Exposure, policy: Policy) -> bool:
+    """Whether a product replaces potassium.
+
+    Potassium among other ingredients (maintenance fluids, bowel preparations) counts only from the policy's daily
+    amount, where that can be read.
+    """
+    if not of_class(exposure, "potassium"):
+        return False
+    if not exposure.other_ingredients:
+        return True
+    amount = exposure.daily_amount
+    return amount is not None and amount.value >= policy.potassium.maintenance_amount.value
+
+
+def began_after(exposure: Exposure, moment: datetime, as_of: datetime) -> bool:
+    """Whether a product was surely begun after ``moment`` (a sample) and by ``as_of``."""
+    if exposure.kind is ExposureKind.DRAFT or exposure.start is None:
+        return False
+    return exposure.start.surely_after(moment) and exposure.start.surely_by(as_of)

@@ -1,0 +1,43 @@
+"""How loud a finding may be, whatever its rule says: populations and doubtful results hold it down.
+
+Sources: clinical specification §1.1 (unverified newer result), §1.10 (populations). All local unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from magnesium.picture import ClinicalPicture
+from magnesium.status import Currency
+from magnesium.verdict import Indicator
+
+PAEDIATRIC = "Under 18: paediatric limits are not configured; adult limits are shown and no dose is proposed."
+
+
+def restrained(
+    indicator: Indicator, picture: ClinicalPicture, *, unverified: bool, palliative_silent: bool = False
+) -> Indicator | None:
+    """Return the indicator a finding may have, or None where it must not be shown.
+
+    Args:
+        indicator: what the rule asks for.
+        picture: the patient.
+        unverified: a newer result of the analyte the rule rests on exists and could not be read.
+        palliative_silent: the topic is never shown to palliative patients, not even at critical.
+    """
+    if picture.minor:
+        indicator = Indicator.INFO
+    if unverified:
+        indicator = indicator.at_most(Indicator.WARNING)
+    if picture.problems.palliative:
+        shown = indicator is Indicator.CRITICAL and picture.policy.palliative_critical and not palliative_silent
+        return indicator if shown else None
+    return indicator
+
+
+def for_age_of_result(indicator: Indicator, picture: ClinicalPicture) -> Indicator:
+    """Return the indicator one step lower where the magnesium is aging (inpatient, beyond the current window)."""
+    return indicator.lowered() if picture.magnesium.currency is Currency.AGING else indicator
+
+
+def population_notes(picture: ClinicalPicture) -> tuple[str, ...]:
+    """Return the sentences a reader needs about who the limits are for."""
+    return (PAEDIATRIC,) if picture.minor else ()

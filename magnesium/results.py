@@ -1,0 +1,143 @@
+"""Which results of an analyte count: not implausible, not from the future, one sample once, suspect ones set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from magnesium.facts import Analyte, LabResult, PatientFacts, Unusable
+from magnesium.policy import Limit, Policy
+from magnesium.quantity import Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The results of one analyte: the usable ones, oldest first, and those that exist but cannot be used."""
+
+    results: tuple[LabResult, ...] = ()
+    unusable: tuple[Unusable, ...] = ()
+
+    @property
+    def newest(self) -> tuple[LabResult, ...]:
+        """The results that may be the newest: more than one where times coincide or overlap."""
+        return tuple(r for r in self.results if not any(r.when.surely_before(o.when) for o in self.results))
+
+    @property
+    def unverified_newer(self) -> tuple[Unusable, ...]:
+        """Results that may be newer than the newest usable one and could not be used."""
+        return tuple(
+            u for u in self.unusable if u.when is None or not any(u.when.surely_before(r.when) for r in self.results)
+        )
+
+    def before(self, result: LabResult) -> tuple[LabResult, ...]:
+        """The usable results surely drawn before this one, oldest first."""
+        return tuple(r for r in self.results if r.when.surely_before(result.when))
+
+
+def series(
+    facts: PatientFacts,
+    analyte: Analyte,
+    policy: Policy,
+    as_of: datetime,
+    *,
+    suspect_counts: Callable[[LabResult], bool] = lambda _: False,
+) -> Series:
+    """Return the results of ``analyte`` that may be used at ``as_of``, and those that may not.
+
+    ``suspect_counts`` says whether a result from a hemolyzed or contaminated specimen still counts: a low
+    magnesium or potassium does, a normal or high one does not.
+    """
+    unusable = [u for u in facts.unusable if u.analyte is analyte]
+    usable = []
+    for result in facts.labs:
+        if result.analyte is not analyte or result.post_dialysis:
+            continue
+        reason = _why_not(result, policy, as_of, suspect_counts)
+        if reason:
+            unusable.append(Unusable(result.source, reason, result.hemolyzed, analyte=analyte, when=result.when))
+        else:
+            usable.append(result)
+    usable.sort(key=_by_time)
+    unusable.sort(key=lambda u: (u.source.reference, u.reason))
+    return Series(tuple(_each_sample_once(usable, policy)), tuple(unusable))
+
+
+def _by_time(result: LabResult) -> tuple[datetime, datetime, str]:
+    return result.when.earliest, result.when.latest, result.source.reference
+
+
+def _why_not(result: LabResult, policy: Policy, as_of: datetime, suspect_counts: Callable[[LabResult], bool]) -> str:
+    if result.when.surely_after(as_of + policy.quality.ahead.delta):
+        return "in-the-future"
+    if implausible(result.analyte, result.quantity, policy):
+        return "implausible"
+    if result.hemolyzed and not suspect_counts(result):
+        return "suspect-specimen"
+    return ""
+
+
+def implausible(analyte: Analyte, quantity: Quantity, policy: Policy) -> bool:
+    """Whether a value cannot be true: not above zero, or outside the policy's limits of plausibility.
+
+    A bounded result is implausible only if no value it allows is plausible.
+    """
+    zero_or_less = quantity.interval.high <= (quantity.value * 0, 0)
+    least, most = _plausible(analyte, policy)
+    return (
+        zero_or_less
+        or (least is not None and least.below(quantity) is True)
+        or (most is not None and most.at_most(quantity) is False)
+    )
+
+
+def _plausible(analyte: Analyte, policy: Policy) -> tuple[Limit | None, Limit | None]:
+    quality = policy.quality
+    match analyte:
+        case Analyte.MAGNESIUM | Analyte.MAGNESIUM_IONIZED | Analyte.MAGNESIUM_WHOLE_BLOOD:
+            return None, quality.magnesium_most
+        case Analyte.POTASSIUM:
+            return quality.potassium_least, quality.potassium_most
+        case Analyte.CREATININE:
+            return None, quality.creatinine_most
+        case Analyte.CALCIUM_TOTAL | Analyte.CALCIUM_CORRECTED | Analyte.CALCIUM_IONIZED:
+            return None, quality.calcium_most
+        case Analyte.SODIUM:
+            return quality.sodium_least, quality.sodium_most
+        case Analyte.QTC:
+            return quality.qtc_least, quality.qtc_most
+        case _:
+            return None, None
+
+
+def _each_sample_once(results: Iterable[LabResult], policy: Policy) -> list[LabResult]:
+    """Drop charted copies: the same value under another code system within the policy's time.
+
+    Each copy pairs with one earlier result, so two genuine repeats of a value stay two.
+    """
+    kept: list[LabResult] = []
+    copied: set[int] = set()
+    for result in results:
+        original = next(
+            (index for index, other in enumerate(kept) if index not in copied and _same_sample(other, result, policy)),
+            None,
+        )
+        if original is None:
+            kept.append(result)
+        else:
+            copied.add(original)
+    return kept
+
+
+def _same_sample(first: LabResult, second: LabResult, policy: Policy) -> bool:
+    return (
+        first.source.system != second.source.system
+        and first.quantity.comparator == second.quantity.comparator
+        and first.quantity.canonical == second.quantity.canonical
+        and second.when.latest - first.when.earliest <= policy.quality.charted_twice.delta
+    )
+
+
+def lowest(results: Iterable[LabResult]) -> LabResult | None:
+    """Return the result with the lowest value; ties by reference, so that the order of input never matters."""
+    return min(results, key=lambda r: (r.quantity.canonical, r.source.reference), default=None)

@@ -1,0 +1,104 @@
+"""Values, times and drugs as a busy reader wants them: number, unit and time, never rounded across a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import cache
+
+from magnesium.facts import Analyte, Exposure, LabResult, Match
+from magnesium.knowledge import read_table
+from magnesium.moment import When
+from magnesium.status import Status
+
+STATUS = {
+    Status.SEVERE: "severe",
+    Status.LOW: "low",
+    Status.BORDERLINE: "borderline",
+    Status.NORMAL: "in the usual range",
+    Status.HIGH: "high",
+}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_LONGEST_NAME = 60
+_DAY = timedelta(days=1)
+_MONTH = timedelta(days=31)
+
+
+@cache
+def _short_names() -> dict[str, str]:
+    rows = read_table("analytes.csv", ("analyte", "substance", "label", "short"))
+    return {row["analyte"]: row["short"] for row in rows}
+
+
+def short(analyte: Analyte) -> str:
+    """Return the short name of an analyte, e.g. ``Mg``."""
+    return _short_names()[analyte]
+
+
+def time(when: When) -> str:
+    """Return a time as precisely as it is known, in the zone it was recorded in: ``14 Mar 2026 08:00``."""
+    first = when.earliest
+    month = f"{MONTHS[first.month - 1]} {first.year}"
+    length = when.latest - first
+    if when.exact:
+        return f"{first.day} {month} {first:%H:%M}"
+    if length <= _DAY:
+        return f"{first.day} {month}"
+    return month if length <= _MONTH else f"{first.year}"
+
+
+def value(result: LabResult) -> str:
+    """Return a result without its time: ``Mg 1.4 mg/dL``."""
+    return f"{short(result.analyte)} {result.quantity.text}"
+
+
+def result(found: LabResult) -> str:
+    """Return a result with its time and what makes it doubtful: ``Mg 1.4 mg/dL (14 Mar 2026 08:00)``."""
+    marks = [time(found.when)]
+    if found.when.zone_assumed:
+        marks.append("time zone assumed")
+    if found.preliminary:
+        marks.append("not final")
+    if found.hemolyzed:
+        marks.append("suspect specimen")
+    return f"{value(found)} ({', '.join(marks)})"
+
+
+def name(exposure: Exposure) -> str:
+    """Return the generic name of what is in the product, else the recorded name, never longer than 60 characters."""
+    label = ", ".join(exposure.ingredients) or exposure.label
+    return label if len(label) <= _LONGEST_NAME else label[: _LONGEST_NAME - 1].rstrip() + "…"
+
+
+def drug(exposure: Exposure) -> str:
+    """Return a drug with its start and how it was recognised: ``furosemide (since 2 Mar 2026)``."""
+    marks = []
+    if exposure.start is not None:
+        marks.append(f"since {time(exposure.start)}")
+    else:
+        marks.append("start unknown")
+    if exposure.source.match is Match.NAME:
+        marks.append("matched by name")
+    if exposure.route_assumed:
+        marks.append("systemic route assumed")
+    return f"{name(exposure)} ({', '.join(marks)})"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names once each, in order, joined for a sentence: ``a, b and c``."""
+    unique = list(dict.fromkeys(names))
+    if len(unique) <= 1:
+        return "".join(unique)
+    return f"{', '.join(unique[:-1])} and {unique[-1]}"
+
+
+def few(names: Iterable[str], most: int) -> str:
+    """Return at most ``most`` names for a summary line, and how many more there are."""
+    unique = list(dict.fromkeys(names))
+    rest = len(unique) - most
+    return listed(unique) if rest <= 0 else f"{', '.join(unique[:most])} and {rest} more"
+
+
+def sentence(text: str) -> str:
+    """Return the text with a capital first letter; the rest is left alone (``pH``, ``eGFR`` would suffer)."""
+    return text[:1].upper() + text[1:]
