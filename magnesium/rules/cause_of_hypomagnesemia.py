@@ -1,0 +1,113 @@
+"""Where the magnesium goes: the fractional excretion of magnesium and its reading.
+
+What it says
+    FEMg and what it suggests, with the four results it is computed from; or, where nothing explains the low
+    magnesium and FEMg cannot be computed, an offer to measure it.
+Why
+    FEMg tells renal from extrarenal loss [S0-194 to S0-197, S1-004, S2-028].
+When it is silent
+    Magnesium not severe or low now; known Gitelman or Bartter syndrome; dialysis; palliative care; obstetric
+    magnesium; no FEMg but a wasting drug or gut condition explains enough for a card of its own.
+When it cannot tell
+    It says which sample is missing.
+Sources
+    S0-047, S0-194 to S0-198, S1-004, S1-005, S2-028, S2-030, S2-031 (contradicts S0-195: 2-4 % is equivocal); elisaf.
+"""
+
+from __future__ import annotations
+
+from magnesium import words
+from magnesium.femg import FractionalExcretion, NotComputable, Reading
+from magnesium.grounds import grounds
+from magnesium.picture import ClinicalPicture
+from magnesium.restraint import population_notes, restrained
+from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown, Verdict
+
+_THRESHOLDS = ("femg.filterable", "femg.renal", "femg.extrarenal", "kidney.full", "kidney.reduced")
+_CITATIONS = ("S0-194", "S0-195", "S0-196", "S0-197", "S0-198", "S1-005", "S2-028", "S2-031", "elisaf")
+
+
+def judge(picture: ClinicalPicture) -> Verdict:
+    """Judge where a low magnesium is lost."""
+    topic = Topic.CAUSE
+    if not picture.magnesium.deficient:
+        return Quiet(topic, "magnesium is not known to be low now")
+    if picture.problems.salt_losing_tubulopathy:
+        return Quiet(topic, "known Gitelman or Bartter syndrome")
+    if picture.problems.dialysis or picture.obstetric_magnesium:
+        return Quiet(topic, "dialysis or obstetric magnesium therapy")
+    shown = restrained(Indicator.INFO, picture, unverified=False, palliative_silent=True)
+    if shown is None:
+        return Quiet(topic, "palliative care")
+    match picture.femg:
+        case FractionalExcretion(reading=Reading.NOT_LOW):
+            return _not_computable(picture, shown, ("a urine sample taken while magnesium was low",))
+        case FractionalExcretion() as femg:
+            return _read(picture, femg, shown)
+        case NotComputable(missing=missing):
+            return _not_computable(picture, shown, missing)
+
+
+def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indicator) -> Finding:
+    diuretics = picture.regimen.of("loop_diuretic", "thiazide")
+    renal = femg.reading in {Reading.RENAL, Reading.RENAL_LIKELY, Reading.EQUIVOCAL_RENAL}
+    likely = (
+        (f"On board: {words.listed(words.name(i.exposure) for i in diuretics)}, the likely reason.",)
+        if diuretics and renal
+        else ()
+    )
+    kidney = f"; {picture.kidney.filtration.value}" if not picture.kidney.acute_injury else "; acute kidney injury"
+    return Finding(
+        topic=Topic.CAUSE,
+        indicator=indicator,
+        summary=f"FEMg {femg.text}: {femg.reading.value}",
+        what=(f"FEMg {femg.text} from {words.listed(map(words.result, femg.results))}{kidney}.", *likely),
+        why=("FEMg compares what the kidney lets go with what it filters; normal subjects excrete 0.5-4 %.",),
+        act=(_ACT[femg.reading], *population_notes(picture)),
+        evidence=grounds(
+            picture,
+            *femg.results,
+            picture.kidney.basis,
+            *(i.exposure for i in diuretics),
+            thresholds=_THRESHOLDS,
+            citations=_CITATIONS,
+            derived=(("FEMg", femg.text), ("reading", femg.reading.value)),
+        ),
+    )
+
+
+_LOOK_RENAL = "Look for renal wasting: drugs first, then tubular disease."
+_LOOK_GUT = "Look for gut loss, poor absorption or low intake."
+_ACT = {
+    Reading.RENAL: _LOOK_RENAL,
+    Reading.RENAL_LIKELY: _LOOK_RENAL,
+    Reading.EQUIVOCAL_RENAL: "Between the limits of the sources (2 and 4 %): consider both, renal first.",
+    Reading.EQUIVOCAL: "Between the limits of the sources (2 and 4 %): consider both.",
+    Reading.EXTRARENAL: _LOOK_GUT,
+    Reading.EXTRARENAL_LIKELY: _LOOK_GUT,
+    Reading.NOT_AT_THIS_GFR: "Do not read wasting from it at this kidney function.",
+    Reading.MAGNESIUM_GIVEN: "Repeat it when magnesium has not been given for two days.",
+}
+
+
+def _not_computable(picture: ClinicalPicture, indicator: Indicator, missing: tuple[str, ...]) -> Verdict:
+    if picture.wasting or picture.problems.gut:
+        return Unknown(Topic.CAUSE, f"FEMg not computable: no {words.listed(missing)}")
+    result = picture.magnesium.result
+    assert result is not None  # a deficient magnesium has a result  # noqa: S101
+    return Finding(
+        topic=Topic.CAUSE,
+        indicator=indicator,
+        summary="Low magnesium without an evident reason: urine Mg and creatinine would tell renal from gut loss",
+        what=(
+            f"{words.sentence(words.result(result))}; no wasting drug and no gut condition on record.",
+            f"FEMg not computable: no {words.listed(missing)}.",
+        ),
+        why=("FEMg tells renal from extrarenal loss.",),
+        act=(
+            "Spot urine Mg, creatinine and calcium, serum Mg and creatinine the same day, before giving magnesium.",
+            *population_notes(picture),
+        ),
+        proposals=(Proposal.URINE_MAGNESIUM,),
+        evidence=grounds(picture, result, thresholds=_THRESHOLDS, citations=_CITATIONS, missing=missing),
+    )

@@ -1,0 +1,171 @@
+"""Low serum magnesium on opening the chart.
+
+What it says
+    Severe is critical, low is a warning; borderline is information where something makes it matter; a last value
+    that was low but is too old asks for a recheck. Magnesium in mg/dL, mmol/L or mEq/L, as reported.
+Why
+    Clinically important signs appear below 0.5 mmol/L [S0-008]; low magnesium is seldom recognised [S4-048].
+When it is silent
+    Normal or high magnesium; borderline without a reason; obstetric magnesium therapy; palliative care below critical.
+When it cannot tell
+    No serum magnesium; only results that cannot be used; a bound such as ">1.0 mg/dL" that decides nothing.
+Sources
+    S0-006, S0-008, S0-044, S2-002, S2-024, S2-032 to S2-034, S2-038, S4-048; kdigo-gitelman-2017; else local.
+"""
+
+from __future__ import annotations
+
+from magnesium import advice, words
+from magnesium.facts import LabResult
+from magnesium.grounds import grounds
+from magnesium.picture import ClinicalPicture
+from magnesium.restraint import for_age_of_result, population_notes, restrained
+from magnesium.status import Currency, Status
+from magnesium.verdict import Evidence, Fact, Finding, Indicator, Proposal, Quiet, Topic, Unknown, Verdict
+
+_BY_STATUS = {
+    Status.SEVERE: Indicator.CRITICAL,
+    Status.LOW: Indicator.WARNING,
+    Status.BORDERLINE: Indicator.INFO,
+}
+_THRESHOLDS = ("magnesium.severe", "magnesium.low", "magnesium.borderline")
+_CITATIONS = ("S0-006", "S0-008", "S0-044", "S2-032", "S2-033", "S2-038", "S4-048")
+
+
+def judge(picture: ClinicalPicture) -> Verdict:
+    """Judge the newest serum magnesium."""
+    reading = picture.magnesium
+    if picture.obstetric_magnesium:
+        return Quiet(Topic.HYPOMAGNESEMIA, "obstetric magnesium therapy")
+    if reading.result is None:
+        missing = "every serum magnesium on file is unusable" if reading.unverified else "no serum magnesium on file"
+        return Unknown(Topic.HYPOMAGNESEMIA, missing)
+    if reading.status is None:
+        return Unknown(Topic.HYPOMAGNESEMIA, f"newest result not conclusive: {words.result(reading.result)}")
+    if reading.currency is Currency.STALE:
+        return _recheck(picture, reading.result)
+    if not reading.status.deficient and not (reading.status is Status.BORDERLINE and _borderline_matters(picture)):
+        return Quiet(Topic.HYPOMAGNESEMIA, f"magnesium is {words.STATUS[reading.status]}")
+
+    indicator = for_age_of_result(_BY_STATUS[reading.status], picture)
+    if picture.problems.salt_losing_tubulopathy and not _below_gitelman_floor(picture, reading.result):
+        indicator = indicator.at_most(Indicator.WARNING)
+    if advice.fitting_replacement_begun(picture):
+        indicator = indicator.lowered()
+    shown = restrained(indicator, picture, unverified=bool(reading.unverified))
+    if shown is None:
+        return Quiet(Topic.HYPOMAGNESEMIA, "palliative care")
+    return _low(picture, reading.result, shown)
+
+
+def _borderline_matters(picture: ClinicalPicture) -> bool:
+    """Borderline is worth a line only beside something that low magnesium makes worse; in pregnancy never."""
+    if picture.problems.pregnancy:
+        return False
+    return bool(
+        picture.potassium.refractory_since
+        or picture.qt_drugs
+        or picture.digoxin
+        or picture.problems.of("long_qt")
+        or len(picture.regimen.wasting_classes) > 1
+    )
+
+
+def _below_gitelman_floor(picture: ClinicalPicture, result: LabResult) -> bool:
+    return picture.policy.magnesium.gitelman_floor.below(result.quantity) is True
+
+
+def _recheck(picture: ClinicalPicture, result: LabResult) -> Verdict:
+    """The last value was low, but is too old to act on."""
+    if not picture.magnesium.stale_deficient:
+        return Quiet(Topic.HYPOMAGNESEMIA, "the last magnesium was not low and is too old to say more")
+    shown = restrained(Indicator.INFO, picture, unverified=False)
+    if shown is None:
+        return Quiet(Topic.HYPOMAGNESEMIA, "palliative care")
+    return Finding(
+        topic=Topic.HYPOMAGNESEMIA,
+        indicator=shown,
+        summary=f"Last magnesium was low and is out of date: {words.result(result)}. Recheck.",
+        what=(f"Last serum magnesium: {words.result(result)}.",),
+        why=("Too old to act on; nothing newer is on file that can be read.",),
+        act=("Recheck serum magnesium.",),
+        proposals=(Proposal.SERUM_MAGNESIUM,),
+        evidence=_evidence(picture, result),
+    )
+
+
+def _low(picture: ClinicalPicture, result: LabResult, indicator: Indicator) -> Finding:
+    reading, status = picture.magnesium, picture.magnesium.status
+    assert status is not None  # the caller has returned on None  # noqa: S101
+    plan = advice.replace_magnesium(picture) if status.deficient else advice.Advice()
+    recheck = reading.currency is Currency.AGING or reading.conflicting or reading.unverified or not status.deficient
+    recheck_order = (Proposal.SERUM_MAGNESIUM,) if recheck and Proposal.SERUM_MAGNESIUM not in plan.proposals else ()
+    return Finding(
+        topic=Topic.HYPOMAGNESEMIA,
+        indicator=indicator,
+        summary=f"{_headline(status, may_be_severe=reading.may_be_severe)}: {words.result(result)}",
+        what=_what(picture, result),
+        why=_why(status),
+        act=(*plan.act, *_recheck_lines(picture), *population_notes(picture)),
+        proposals=(*plan.proposals, *recheck_order),
+        evidence=_evidence(
+            picture,
+            result,
+            reading.previous,
+            picture.potassium.result,
+            *picture.magnesium_in_force,
+            picture.kidney.basis,
+            held_back=plan.held_back,
+        ),
+    )
+
+
+def _headline(status: Status, *, may_be_severe: bool) -> str:
+    if may_be_severe:
+        return "Low magnesium, may be severe"
+    return {
+        Status.SEVERE: "Severe hypomagnesemia",
+        Status.LOW: "Low magnesium",
+        Status.BORDERLINE: "Magnesium just below the usual range",
+    }[status]
+
+
+def _what(picture: ClinicalPicture, result: LabResult) -> tuple[str, ...]:
+    reading = picture.magnesium
+    lines = [f"{words.sentence(words.result(result))}."]
+    if reading.may_be_severe:
+        lines.append(f"Reported as {result.quantity.text}, may be severe.")
+    if reading.previous is not None:
+        lines.append(f"Before: {words.result(reading.previous)}.")
+    if picture.potassium.low and picture.potassium.result is not None:
+        lines.append(f"Also low: {words.result(picture.potassium.result)}.")
+    if still_low := advice.despite(picture):
+        lines.append(still_low)
+    if begun := picture.magnesium_begun_since_sample:
+        lines.append(f"Replacement started after this sample: {words.listed(map(words.drug, begun))}; recheck due.")
+    return tuple(lines)
+
+
+def _why(status: Status) -> tuple[str, ...]:
+    if status is Status.SEVERE:
+        return (
+            "At this level neuromuscular signs and arrhythmias may appear; low K and Ca may not resolve without Mg.",
+        )
+    if status is Status.LOW:
+        return ("Low magnesium is often silent and may keep potassium and calcium low.",)
+    return ("Serum magnesium is a poor guide to stores: 98-99 % is outside the extracellular space.",)
+
+
+def _recheck_lines(picture: ClinicalPicture) -> tuple[str, ...]:
+    reading = picture.magnesium
+    if reading.conflicting:
+        return ("Results of one moment disagree: repeat magnesium.",)
+    if reading.unverified:
+        return ("A newer magnesium exists that could not be read: check it in the chart or repeat it.",)
+    if reading.currency is Currency.AGING:
+        return ("This result is older than three days: recheck.",)
+    return () if reading.status is not Status.BORDERLINE else ("Recheck magnesium.",)
+
+
+def _evidence(picture: ClinicalPicture, *facts: Fact | None, held_back: tuple[str, ...] = ()) -> Evidence:
+    return grounds(picture, *facts, thresholds=_THRESHOLDS, citations=_CITATIONS, held_back=held_back)
