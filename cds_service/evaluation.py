@@ -1,0 +1,108 @@
+"""One service call, evaluated: the one path from a checked request to facts and cards.
+
+HTTP and ``magnesium-cds replay`` both come through here, so what is replayed is what is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cds_service.envelope import ORDER_SIGN, HookRequest
+from cds_service.errors import Issue, IssueCode, bad_request
+from cds_service.prefetch import gather, receive
+from cds_service.settings import PrefetchKeys, Settings
+from fhir_mappings.chart import read_facts
+from fhir_mappings.codes import Terminology
+from fhir_mappings.draft_orders import DraftOrders
+from fhir_mappings.queries import Query, queries
+from fhir_mappings.site_codes import SiteCodes
+from fhir_mappings.subject import PatientMismatch
+from hooks.render import Presentation
+from hooks.service import Answer, HookService
+from magnesium.facts import PatientFacts
+from magnesium.picture import ClinicalPicture
+from magnesium.policy import Policy, load_site
+from magnesium.verdict import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What the service knows before any patient: the policy and the codes."""
+
+    policy: Policy
+    site_codes: SiteCodes
+    terminology: Terminology
+    queries: tuple[Query, ...]
+    """What is asked of a chart."""
+
+    @classmethod
+    def load(cls, settings: Settings) -> Knowledge:
+        """Read the tables that the settings name, or the bundled ones.
+
+        Raises:
+            ValueError: a file is not as it must be; the message says where.
+        """
+        site = load_site(settings.policy)
+        terminology = Terminology.load(settings.drug_table)
+        return cls(site.policy, SiteCodes.from_table(site.local_codes), terminology, queries(terminology))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Evaluation:
+    """Everything that one call came to."""
+
+    as_of: datetime
+    facts: PatientFacts
+    picture: ClinicalPicture
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Judges requests, as this deployment is set up."""
+
+    knowledge: Knowledge
+    prefetch_keys: PrefetchKeys
+    presentation: Presentation
+    new_uuid: Callable[[], str]
+    on_failure: Callable[[Topic, Exception], str]
+    """Reports a rule that failed and returns the error id to show."""
+
+    def evaluate(self, request: HookRequest, service: HookService, as_of: datetime) -> Evaluation:
+        """Read the chart that came with ``request`` and let ``service`` judge it as of ``as_of``.
+
+        Raises:
+            RequestError: required data are unknown (412), or a resource is about another patient (400).
+        """
+        facts = self._facts(request, as_of)
+        picture = ClinicalPicture(facts, self.knowledge.policy, as_of)
+        answer = service.evaluate(
+            picture,
+            self.presentation,
+            new_uuid=self.new_uuid,
+            on_failure=self.on_failure,
+            encounter_id=request.encounter_id,
+        )
+        return Evaluation(as_of, facts, picture, answer)
+
+    def _facts(self, request: HookRequest, as_of: datetime) -> PatientFacts:
+        asked = self.knowledge.queries
+        drafts = request.drafts
+        try:
+            return read_facts(
+                gather(receive(request.prefetch, asked, self.prefetch_keys), asked),
+                patient_id=request.patient_id,
+                encounter_id=request.encounter_id,
+                drafts=DraftOrders(drafts.bundle, drafts.selections, signing=request.hook == ORDER_SIGN)
+                if drafts
+                else None,
+                terminology=self.knowledge.terminology,
+                site=self.knowledge.site_codes,
+                zone=self.knowledge.policy.time_zone,
+                as_of=as_of,
+            )
+        except PatientMismatch as mismatch:
+            text = "A resource in the request is about another patient than context.patientId."
+            raise bad_request(Issue(IssueCode.CONFLICT, text, mismatch.reference)) from None

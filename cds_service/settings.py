@@ -1,0 +1,176 @@
+"""What a deployment sets, from environment variables ``MAGNESIUM_CDS_*``. Everything has a default.
+
+| Variable | Meaning | Default |
+|---|---|---|
+| ``POLICY`` | TOML file with the site's thresholds and local codes | the built-in policy |
+| ``DRUG_TABLE`` | drug table made by ``magnesium-cds terminology build`` | the bundled table |
+| ``HOST``, ``PORT`` | where to listen; port 0 picks a free one | 127.0.0.1, 8080 |
+| ``WORKERS`` | worker processes | 1 |
+| ``LOG_LEVEL`` | debug, info, warning, error | info |
+| ``LOG_FORMAT`` | json, console | json |
+| ``MAX_BODY_BYTES`` | largest request body | 8388608 |
+| ``MAX_JSON_DEPTH`` | deepest nesting of objects and arrays in a request | 64 |
+| ``PREFETCH_KEYS`` | further prefetch keys, ``labs=item6,results;medications=meds`` | none |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from magnesium.facts import Need
+
+PREFIX = "MAGNESIUM_CDS_"
+_LARGEST_PORT = 65535
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class LogLevel(StrEnum):
+    """From which severity on events are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How an event is written."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+PrefetchKeys = Mapping[Need, tuple[str, ...]]
+
+# What sites and other services call these queries. Compared without regard to case.
+DEFAULT_PREFETCH_KEYS: PrefetchKeys = MappingProxyType(
+    {
+        Need.PATIENT: ("patient",),
+        Need.LABS: ("labs", "observations", "observation", "labResults", "laboratory"),
+        Need.MEDICATIONS: ("medications", "medicationRequests", "medicationRequest", "medicationOrders"),
+        Need.STATEMENTS: ("statements", "medicationStatements", "medicationStatement"),
+        Need.ADMINISTRATIONS: ("administrations", "medicationAdministrations", "medicationAdministration"),
+        Need.CONDITIONS: ("conditions", "condition", "problems", "problemList"),
+        Need.ENCOUNTERS: ("encounters", "encounter"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One deployment."""
+
+    policy: Path | None = None
+    drug_table: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    log_level: LogLevel = LogLevel.INFO
+    log_format: LogFormat = LogFormat.JSON
+    max_body_bytes: int = 8 * 1024 * 1024
+    max_json_depth: int = 64
+    prefetch_keys: PrefetchKeys = field(default_factory=lambda: DEFAULT_PREFETCH_KEYS)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the ``MAGNESIUM_CDS_*`` variables of ``environ``; an empty one counts as not set.
+
+        Raises:
+            SettingsError: Names every variable that cannot be used.
+        """
+        values: dict[str, Any] = {}
+        wrong: list[str] = []
+        for name, read in _READERS.items():
+            text = environ.get(variable(name), "").strip()
+            if not text:
+                continue
+            try:
+                values[name] = read(text)
+            except ValueError as error:
+                wrong.append(f"{variable(name)}: {error}")
+        if wrong:
+            raise SettingsError("\n".join(wrong))
+        return cls(**values)
+
+
+class SettingsError(ValueError):
+    """Environment variables that cannot be used; the message has one line for each."""
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return the ``MAGNESIUM_CDS_*`` variables that set nothing: most likely misspelt."""
+    known = {variable(name) for name in _READERS}
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError("there is no such file")
+    return path
+
+
+def _whole_number(lowest: int, highest: int | None = None) -> Callable[[str], int]:
+    expected = f"expected a whole number from {lowest}" + (f" to {highest}" if highest is not None else "")
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError(expected)
+        value = int(text)
+        if value < lowest or (highest is not None and value > highest):
+            raise ValueError(expected)
+        return value
+
+    return read
+
+
+def _one_of(choices: type[_Choice]) -> Callable[[str], _Choice]:
+    def read(text: str) -> _Choice:
+        try:
+            return choices(text.lower())
+        except ValueError:
+            raise ValueError(f"expected one of {', '.join(choices)}") from None
+
+    return read
+
+
+def _prefetch_keys(text: str) -> PrefetchKeys:
+    """Read ``need=key,key;need=key``; the keys are accepted beside the default ones."""
+    keys = dict(DEFAULT_PREFETCH_KEYS)
+    for group in text.split(";"):
+        name, _, listed = group.partition("=")
+        added = tuple(key.strip() for key in listed.split(",") if key.strip())
+        if name.strip() not in set(Need) or not added:
+            raise ValueError(f"expected need=key,key;need=key with needs from {', '.join(Need)}")
+        need = Need(name.strip())
+        keys[need] = keys[need] + added
+    owners: dict[str, Need] = {}
+    for need, names in keys.items():
+        for name in names:
+            if owners.setdefault(name.casefold(), need) is not need:
+                raise ValueError("the same key is given for two needs")
+    return MappingProxyType(keys)
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "policy": _file,
+    "drug_table": _file,
+    "host": str,
+    "port": _whole_number(0, _LARGEST_PORT),
+    "workers": _whole_number(1),
+    "log_level": _one_of(LogLevel),
+    "log_format": _one_of(LogFormat),
+    "max_body_bytes": _whole_number(1),
+    "max_json_depth": _whole_number(1),
+    "prefetch_keys": _prefetch_keys,
+}

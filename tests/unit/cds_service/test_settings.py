@@ -1,0 +1,107 @@
+"""Settings come from the environment, or not at all; a wrong one stops the start and is named."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from cds_service.settings import (
+    DEFAULT_PREFETCH_KEYS,
+    LogFormat,
+    LogLevel,
+    Settings,
+    SettingsError,
+    unknown_variables,
+    variable,
+)
+from magnesium.facts import Need
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    settings = Settings.from_environment({})
+    assert settings == Settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert settings.max_body_bytes == 8 * 1024 * 1024
+    assert settings.max_json_depth == 64
+    assert settings.policy is None
+
+
+def test_every_setting_has_a_variable(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.touch()
+    environ = {
+        "MAGNESIUM_CDS_POLICY": str(file),
+        "MAGNESIUM_CDS_DRUG_TABLE": str(file),
+        "MAGNESIUM_CDS_HOST": "0.0.0.0",  # noqa: S104  a value to read
+        "MAGNESIUM_CDS_PORT": "0",
+        "MAGNESIUM_CDS_WORKERS": "3",
+        "MAGNESIUM_CDS_LOG_LEVEL": "Warning",
+        "MAGNESIUM_CDS_LOG_FORMAT": "console",
+        "MAGNESIUM_CDS_MAX_BODY_BYTES": "1000",
+        "MAGNESIUM_CDS_MAX_JSON_DEPTH": "10",
+        "MAGNESIUM_CDS_PREFETCH_KEYS": "labs=item6",
+    }
+    fields = [field.name for field in dataclasses.fields(Settings)]
+    assert {variable(name) for name in fields} == set(environ)
+    settings = Settings.from_environment(environ)
+    assert settings.log_level is LogLevel.WARNING
+    assert settings.log_format is LogFormat.CONSOLE
+    changed = [name for name in fields if getattr(settings, name) != getattr(Settings(), name)]
+    assert changed == fields
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert Settings.from_environment({"MAGNESIUM_CDS_PORT": " ", "MAGNESIUM_CDS_POLICY": ""}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "eighty"),
+        ("PORT", "-1"),
+        ("PORT", "65536"),
+        ("PORT", "\uff18\uff10"),
+        ("WORKERS", "0"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("MAX_BODY_BYTES", "8 MiB"),
+        ("MAX_JSON_DEPTH", "0"),
+        ("POLICY", "no-such-file.toml"),
+        ("DRUG_TABLE", "."),
+        ("PREFETCH_KEYS", "labs"),
+        ("PREFETCH_KEYS", "labs="),
+        ("PREFETCH_KEYS", "results=item6"),
+        ("PREFETCH_KEYS", "labs=item6;medications=Item6"),
+        ("PREFETCH_KEYS", "labs=medications"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^MAGNESIUM_CDS_{name}: "):
+        Settings.from_environment({f"MAGNESIUM_CDS_{name}": value})
+
+
+def test_all_wrong_values_are_named() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({"MAGNESIUM_CDS_PORT": "x", "MAGNESIUM_CDS_WORKERS": "x"})
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_prefetch_keys_are_added_to_the_known_ones() -> None:
+    settings = Settings.from_environment({"MAGNESIUM_CDS_PREFETCH_KEYS": "labs = item6, results ; patient=item1"})
+    assert settings.prefetch_keys[Need.LABS] == (*DEFAULT_PREFETCH_KEYS[Need.LABS], "item6", "results")
+    assert settings.prefetch_keys[Need.PATIENT] == ("patient", "item1")
+    assert settings.prefetch_keys[Need.CONDITIONS] == DEFAULT_PREFETCH_KEYS[Need.CONDITIONS]
+
+
+def test_every_need_has_its_published_key_and_no_key_serves_two_needs() -> None:
+    assert set(DEFAULT_PREFETCH_KEYS) == set(Need)
+    assert all(need.value in keys for need, keys in DEFAULT_PREFETCH_KEYS.items())
+    keys = [key.casefold() for names in DEFAULT_PREFETCH_KEYS.values() for key in names]
+    assert len(set(keys)) == len(keys)
+
+
+def test_misspelt_variables_are_found() -> None:
+    environ = {"MAGNESIUM_CDS_POLCY": "x", "MAGNESIUM_CDS_PORT": "1", "PATH": "x"}
+    assert unknown_variables(environ) == ["MAGNESIUM_CDS_POLCY"]
