@@ -32,7 +32,7 @@ test: $(VENV)/dev.stamp ## Run the tests and record which branches they reach
 	@$(BIN)/python -m pytest --quiet --numprocesses=auto --cov --cov-report=term $(ARGS)
 
 .PHONY: check
-check: lint types imports requirements coverage ## Lint, formatting, types, import contracts, coverage of the last `make test`
+check: lint types imports requirements pages coverage ## Lint, formatting, types, import contracts, generated pages, coverage of the last `make test`
 	@echo 'All checks passed.'
 
 .PHONY: lint
@@ -53,6 +53,14 @@ imports: $(VENV)/dev.stamp
 requirements:
 	@! grep -nE '://|^ *(-[fi]|--(extra-)?index-url|--find-links|--trusted-host)|[ @]\.{0,2}/' requirements/*.txt \
 	    || { echo 'requirements/ names an address or a path: run make lock'; exit 1; }
+
+.PHONY: pages
+pages: $(VENV)/dev.stamp
+	@$(BIN)/python -m tools.generate_docs --check
+
+.PHONY: docs
+docs: $(VENV)/dev.stamp ## Write the generated pages: cards, causes, traceability, the clinicians' page
+	@$(BIN)/python -m tools.generate_docs
 
 .PHONY: coverage
 coverage: $(VENV)/dev.stamp

@@ -12,13 +12,17 @@ from flask import Flask, Response
 
 from cds_service import clock as real_clock
 from cds_service import errors
+from cds_service.budget import Stopwatch
 from cds_service.clock import Clock
 from cds_service.envelope import HookRequest
 from cds_service.evaluation import Evaluation, Evaluator, Knowledge
 from cds_service.failures import Failures
 from cds_service.logging import Log, make_log
+from cds_service.retrieval import Access, Retriever
 from cds_service.routes import discovery, health, landing, service_call
-from cds_service.settings import Settings, unknown_variables
+from cds_service.sandbox import routes as sandbox_routes
+from cds_service.sandbox.store import Store
+from cds_service.settings import Profile, Settings, unknown_variables
 from hooks import SERVICES
 from hooks.render import Presentation
 from hooks.service import HookService
@@ -35,10 +39,11 @@ _SECURITY_HEADERS = {
 }
 
 
-def create_app(
+def create_app(  # noqa: PLR0913  each by name, each with a default
     settings: Settings | None = None,
     *,
     clock: Clock = real_clock.now,
+    stopwatch: Stopwatch = real_clock.stopwatch,
     log: Log | None = None,
     services: Sequence[HookService] = SERVICES,
     observe: Callable[[Evaluation], None] | None = None,
@@ -48,6 +53,7 @@ def create_app(
     Args:
         settings: The deployment's settings; read from the environment if not given.
         clock: Says what time it is when a request arrives.
+        stopwatch: Measures how long requests take, and when their time for fetching is over.
         log: Where events go; to standard error, as the settings say, if not given.
         services: The CDS services to offer.
         observe: Gets every evaluation, before it is answered.
@@ -66,11 +72,12 @@ def create_app(
         Presentation(order_sign_minimum=Indicator[knowledge.policy.order_sign_minimum.upper()]),
         new_uuid=lambda: str(uuid.uuid4()),
         on_failure=lambda topic, error: failures.report(error, topic.value),
+        retriever=Retriever(Access.of(settings), knowledge.site_codes, log, stopwatch),
     )
     version = metadata.version(DISTRIBUTION)
 
-    def evaluate(request: HookRequest, service: HookService) -> Evaluation:
-        evaluation = evaluator.evaluate(request, service, clock())
+    def evaluate(request: HookRequest, service: HookService, arrived: float) -> Evaluation:
+        evaluation = evaluator.evaluate(request, service, clock(), arrived)
         if observe is not None:
             observe(evaluation)
         return evaluation
@@ -86,11 +93,17 @@ def create_app(
     app.register_blueprint(discovery.blueprint(services, knowledge.queries))
     app.register_blueprint(
         service_call.blueprint(
-            {service.id: service for service in services}, evaluate, log, max_depth=settings.max_json_depth
+            {service.id: service for service in services},
+            evaluate,
+            log,
+            stopwatch=stopwatch,
+            max_depth=settings.max_json_depth,
         )
     )
     app.register_blueprint(health.blueprint(version=version, policy_version=policy_version))
     app.register_blueprint(landing.blueprint(services, clock, version=version, policy_version=policy_version))
+    if settings.profile is Profile.DEV:
+        app.register_blueprint(sandbox_routes.blueprint(Store.bundled(clock(), settings.sandbox_data)))
     app.after_request(_secure)
     return app
 

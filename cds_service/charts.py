@@ -30,9 +30,12 @@ _NEEDS: Mapping[Need, tuple[str, ...]] = {
     Need.ADMINISTRATIONS: ("MedicationAdministration",),
     Need.CONDITIONS: ("Condition",),
     Need.ENCOUNTERS: ("Encounter",),
+    # Pulses come along with the other observations.
+    Need.VITALS: (),
+    Need.TESTS: ("ServiceRequest",),
 }
 # A chart without these says that there are none.
-_ALWAYS_SENT = frozenset({Need.LABS, Need.MEDICATIONS})
+_ALWAYS_SENT = frozenset({Need.LABS, Need.MEDICATIONS, Need.VITALS})
 
 # When something was measured, given or written down. Ends of orders are left out: they may lie in the future.
 _MOMENTS = (
@@ -204,7 +207,8 @@ def hook_request(bundle: Mapping[str, Any], hook: str, instance: str) -> dict[st
             context["selections"] = [f"MedicationRequest/{draft['resource'].get('id')}"]
     prefetch: dict[str, Any] = {Need.PATIENT.value: patient}
     for need, resource_types in _NEEDS.items():
-        found = [entry for name in resource_types for entry in by_type.get(name, ())]
+        # What comes along (Medications) says nothing without what it belongs to.
+        found = [entry for name in resource_types for entry in by_type.get(name, ()) if by_type.get(resource_types[0])]
         if found or need in _ALWAYS_SENT:
             prefetch[need.value] = {"resourceType": "Bundle", "type": "searchset", "entry": found}
     return {"hook": hook, "hookInstance": instance, "context": context, "prefetch": prefetch}

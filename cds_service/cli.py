@@ -19,7 +19,9 @@ from cds_service.app import DISTRIBUTION, create_app
 from cds_service.charts import Piece, ReplayError, files, pieces
 from cds_service.logging import make_log
 from cds_service.replay import InProcess, Player, Remote, Report, play_all
-from cds_service.settings import LogFormat, LogLevel, Settings, SettingsError
+from cds_service.sandbox import SANDBOX_PATH
+from cds_service.sandbox.store import SandboxError
+from cds_service.settings import LogFormat, LogLevel, Profile, Settings, SettingsError
 from fhir_mappings.site_codes import SiteCodes
 from fhir_mappings.terminology.rxnorm_release import build_drug_table
 from hooks import SERVICES
@@ -62,17 +64,22 @@ def serve(host: str | None, port: int | None, workers: int | None, policy: Path 
         settings = replace(settings, log_format=LogFormat.CONSOLE)
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     try:
-        app = create_app(settings)
-    except KnowledgeError as error:
-        raise click.ClickException(str(error)) from None
-    try:
         listener = server.listen(settings.host, settings.port)
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
         raise click.ClickException(f"cannot listen on {where}: {error.strerror}. Try --port.") from None
-    url = f"http://{_host(settings.host)}:{listener.getsockname()[1]}"
+    # The sandbox has to know its own address, also where the port was free to choose.
+    settings = replace(settings, port=listener.getsockname()[1])
+    try:
+        app = create_app(settings)
+    except (KnowledgeError, SandboxError) as error:
+        listener.close()
+        raise click.ClickException(str(error)) from None
+    url = f"http://{_host(settings.host)}:{settings.port}"
     server.freeze()
-    server.Server(app, listener, workers=settings.workers, on_ready=lambda: click.echo(_greeting(url))).run()
+    server.Server(
+        app, listener, workers=settings.workers, on_ready=lambda: click.echo(_greeting(url, settings.profile))
+    ).run()
 
 
 def _host(host: str) -> str:
@@ -81,12 +88,13 @@ def _host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _greeting(url: str) -> str:
+def _greeting(url: str, profile: Profile) -> str:
     service = SERVICES[0]
+    sandbox = f"A FHIR server with the example patients is at {url}{SANDBOX_PATH}\n" if profile is Profile.DEV else ""
     return (
         f"magnesium-cds listens on {url} (Ctrl-C stops it). Try:\n\n"
         f"curl -s {url}/examples/{service.hook} | curl -s -H 'Content-Type: application/json' -d @-"
-        f" {url}/cds-services/{service.id}\n"
+        f" {url}/cds-services/{service.id}\n\n{sandbox}"
     )
 
 

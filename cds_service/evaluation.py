@@ -12,6 +12,7 @@ from datetime import datetime
 from cds_service.envelope import ORDER_SIGN, HookRequest
 from cds_service.errors import Issue, IssueCode, bad_request
 from cds_service.prefetch import gather, receive
+from cds_service.retrieval import Retriever
 from cds_service.settings import PrefetchKeys, Settings
 from fhir_mappings.chart import read_facts
 from fhir_mappings.codes import Terminology
@@ -69,14 +70,21 @@ class Evaluator:
     new_uuid: Callable[[], str]
     on_failure: Callable[[Topic, Exception], str]
     """Reports a rule that failed and returns the error id to show."""
+    retriever: Retriever
 
-    def evaluate(self, request: HookRequest, service: HookService, as_of: datetime) -> Evaluation:
-        """Read the chart that came with ``request`` and let ``service`` judge it as of ``as_of``.
+    def evaluate(self, request: HookRequest, service: HookService, as_of: datetime, arrived: float) -> Evaluation:
+        """Read the chart that came with ``request``, fetch what did not, and let ``service`` judge it.
+
+        Args:
+            request: The checked request.
+            service: Whose rules run.
+            as_of: The moment for which it is judged.
+            arrived: What the stopwatch showed when the request came in.
 
         Raises:
             RequestError: required data are unknown (412), or a resource is about another patient (400).
         """
-        facts = self._facts(request, as_of)
+        facts = self._facts(request, as_of, arrived)
         picture = ClinicalPicture(facts, self.knowledge.policy, as_of)
         answer = service.evaluate(
             picture,
@@ -87,12 +95,14 @@ class Evaluator:
         )
         return Evaluation(as_of, facts, picture, answer)
 
-    def _facts(self, request: HookRequest, as_of: datetime) -> PatientFacts:
+    def _facts(self, request: HookRequest, as_of: datetime, arrived: float) -> PatientFacts:
         asked = self.knowledge.queries
         drafts = request.drafts
+        came = receive(request.prefetch, asked, self.prefetch_keys)
+        came = self.retriever.complete(came, asked, request, as_of=as_of, arrived=arrived)
         try:
             return read_facts(
-                gather(receive(request.prefetch, asked, self.prefetch_keys), asked),
+                gather(came, asked),
                 patient_id=request.patient_id,
                 encounter_id=request.encounter_id,
                 drafts=DraftOrders(drafts.bundle, drafts.selections, signing=request.hook == ORDER_SIGN)

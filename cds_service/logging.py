@@ -35,6 +35,11 @@ FIELDS: Final = frozenset(
         "frames",
         "variable",
         "policy",
+        "need",
+        "trouble",
+        "resources",
+        "dropped",
+        "pages",
     }
 )
 

@@ -23,10 +23,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
+from cds_service.bundles import has_type, is_mild, next_link, resource_of, type_of
 from cds_service.errors import Issue, IssueCode, precondition_failed
+from cds_service.fhir_client import Trouble
 from cds_service.settings import PrefetchKeys
 from fhir_mappings.chart import Gathered
 from fhir_mappings.queries import Query
@@ -55,21 +56,11 @@ class Received:
     outcome: Outcome
     resources: tuple[Any, ...] = ()
     partial: bool = False
+    next: str | None = None
+    """Where the pages after the one that came are, if there are any; empty if nobody says where."""
+    trouble: Trouble | None = None
+    """Why the FHIR server did not help, if it was asked or would have been."""
 
-
-# Resources that make up a need, the one it is about first. The others are context for it.
-_RESOURCE_TYPES: Mapping[Need, str] = MappingProxyType(
-    {
-        Need.PATIENT: "Patient",
-        Need.LABS: "Observation",
-        Need.MEDICATIONS: "MedicationRequest",
-        Need.STATEMENTS: "MedicationStatement",
-        Need.ADMINISTRATIONS: "MedicationAdministration",
-        Need.CONDITIONS: "Condition",
-        Need.ENCOUNTERS: "Encounter",
-    }
-)
-_MILD = frozenset({"warning", "information"})
 
 _ABSENT = Received(Outcome.ABSENT)
 _EMPTY = Received(Outcome.EMPTY)
@@ -86,6 +77,19 @@ _WHAT_TO_DO = {
 }
 
 
+_TROUBLE = {
+    Trouble.NO_TOKEN: "It could not be fetched either: no usable fhirAuthorization came with fhirServer.",
+    Trouble.NOT_ALLOWED: "It could not be fetched either: this service is not set up to ask that FHIR server.",
+    Trouble.REFUSED: "It could not be fetched either: the FHIR server refused. Check the scopes of the token.",
+    Trouble.NOT_FOUND: "It could not be fetched either: the FHIR server does not have it.",
+    Trouble.BUSY: "It could not be fetched either: the FHIR server is busy.",
+    Trouble.FAILED: "It could not be fetched either: the FHIR server failed.",
+    Trouble.UNREADABLE: "It could not be fetched either: what the FHIR server sent is not readable FHIR JSON.",
+    Trouble.TOO_LARGE: "It could not be fetched either: what the FHIR server sent is too large.",
+    Trouble.LATE: "It could not be fetched either: the FHIR server did not answer in time.",
+}
+
+
 def receive(prefetch: Mapping[str, Any], queries: Iterable[Query], keys: PrefetchKeys) -> Mapping[Need, Received]:
     """Return what came for each need that the queries ask for."""
     sent: dict[str, list[Any]] = {}
@@ -94,7 +98,7 @@ def receive(prefetch: Mapping[str, Any], queries: Iterable[Query], keys: Prefetc
     return {
         query.need: _joined(
             [
-                classify(value, _RESOURCE_TYPES[query.need])
+                classify(value, query.resource_type)
                 for key in dict.fromkeys(name.casefold() for name in keys[query.need])
                 for value in sent.get(key, ())
             ]
@@ -115,7 +119,7 @@ def gather(received: Mapping[Need, Received], queries: Sequence[Query]) -> Gathe
             [
                 Issue(
                     IssueCode.INCOMPLETE,
-                    f"Required data are missing: {need.value}; {_WHAT_TO_DO[received[need].outcome]}",
+                    f"Required data are missing: {need.value}; {_reason(received[need])}",
                     f"prefetch.{need.value}",
                 )
                 for need in lacking
@@ -126,6 +130,11 @@ def gather(received: Mapping[Need, Received], queries: Sequence[Query]) -> Gathe
         unavailable=frozenset(need for need, came in received.items() if not came.outcome.known),
         partial=frozenset(need for need, came in received.items() if came.partial),
     )
+
+
+def _reason(came: Received) -> str:
+    said = _WHAT_TO_DO[came.outcome]
+    return f"{said} {_TROUBLE[came.trouble]}" if came.trouble is not None else said
 
 
 def classify(value: Any, resource_type: str) -> Received:
@@ -154,8 +163,10 @@ def _joined(answers: Sequence[Received]) -> Received:
         if any(answer.outcome is failure for answer in answers):
             return Received(failure)
     resources = tuple(resource for answer in answers for resource in answer.resources)
-    partial = any(answer.partial for answer in answers)
-    return Received(Outcome.DATA if resources else Outcome.EMPTY, resources, partial)
+    partial = [answer for answer in answers if answer.partial]
+    # Of two unfinished answers, nothing says which link leads to what is missing.
+    more = partial[0].next if len(partial) == 1 else None
+    return Received(Outcome.DATA if resources else Outcome.EMPTY, resources, bool(partial), more)
 
 
 def _unwrapped(value: Mapping[str, Any], resource_type: str) -> Received:
@@ -167,7 +178,7 @@ def _unwrapped(value: Mapping[str, Any], resource_type: str) -> Received:
     if not status.startswith("2"):
         return _FAILED
     inner = value.get("resource")
-    return classify(inner, resource_type) if inner is None or _has_type(inner) else _UNUSABLE
+    return classify(inner, resource_type) if inner is None or has_type(inner) else _UNUSABLE
 
 
 def _bundle(bundle: Mapping[str, Any], resource_type: str) -> Received:
@@ -176,53 +187,17 @@ def _bundle(bundle: Mapping[str, Any], resource_type: str) -> Received:
         entries = []
     if not isinstance(entries, list):
         return _UNUSABLE
-    resources = [_resource(entry) for entry in entries]
-    outcomes = [resource for resource in resources if _type(resource) == "OperationOutcome"]
-    if not all(_is_mild(outcome) for outcome in outcomes):
+    resources = [resource_of(entry) for entry in entries]
+    outcomes = [resource for resource in resources if type_of(resource) == "OperationOutcome"]
+    if not all(is_mild(outcome) for outcome in outcomes):
         return _FAILED
-    found = tuple(resource for resource in resources if _type(resource) != "OperationOutcome")
-    matches = sum(_type(resource) == resource_type for resource in found)
+    found = tuple(resource for resource in resources if type_of(resource) != "OperationOutcome")
+    matches = sum(type_of(resource) == resource_type for resource in found)
     if found and not matches:
         return _UNUSABLE
     total = bundle.get("total")
     more = isinstance(total, int) and not isinstance(total, bool) and total > matches
+    link = next_link(bundle)
     if not found:
-        return _UNUSABLE if more or _has_next(bundle) else _EMPTY
-    return Received(Outcome.DATA, found, partial=more or _has_next(bundle))
-
-
-def _resource(entry: Any) -> Any:
-    """Return the resource of an entry with the entry's address; anything else as it stands, for the readers."""
-    if not isinstance(entry, dict):
-        return entry
-    resource = entry.get("resource")
-    if resource is None and _has_type(entry):
-        return entry
-    address = entry.get("fullUrl")
-    if isinstance(resource, dict) and isinstance(address, str) and address:
-        return {**resource, "_fullUrl": address}
-    return resource
-
-
-def _type(resource: Any) -> str | None:
-    name = resource.get("resourceType") if isinstance(resource, dict) else None
-    return name if isinstance(name, str) else None
-
-
-def _has_type(value: Any) -> bool:
-    return _type(value) is not None
-
-
-def _is_mild(outcome: Mapping[str, Any]) -> bool:
-    """Whether an OperationOutcome only remarks on something; one that says nothing readable is a failure."""
-    issues = outcome.get("issue")
-    return (
-        isinstance(issues, list)
-        and bool(issues)
-        and all(isinstance(issue, dict) and issue.get("severity") in _MILD for issue in issues)
-    )
-
-
-def _has_next(bundle: Mapping[str, Any]) -> bool:
-    links = bundle.get("link")
-    return isinstance(links, list) and any(isinstance(link, dict) and link.get("relation") == "next" for link in links)
+        return _UNUSABLE if more or link is not None else _EMPTY
+    return Received(Outcome.DATA, found, partial=more or link is not None, next=link)

@@ -11,10 +11,20 @@
 | ``MAX_BODY_BYTES`` | largest request body | 8388608 |
 | ``MAX_JSON_DEPTH`` | deepest nesting of objects and arrays in a request | 64 |
 | ``PREFETCH_KEYS`` | further prefetch keys, ``labs=item6,results;medications=meds`` | none |
+| ``PROFILE`` | production, dev: dev serves the sandbox, allows http and servers without a token | production |
+| ``FHIR_SERVERS`` | base URLs of the FHIR servers that may be asked, with commas between them | none |
+| ``FHIR_NETWORKS`` | networks that are not public and that those servers may be in, ``10.1.0.0/16`` | none |
+| ``FHIR_BUDGET_MS`` | time for everything that is fetched for a request, from its arrival | 2000 |
+| ``FHIR_PATIENT_PARAMETER`` | id, reference: ``patient=123`` or ``patient=Patient/123`` | id |
+| ``FHIR_MAX_PAGES`` | pages of one search | 20 |
+| ``FHIR_MAX_BYTES`` | bytes of one search, unpacked | 16777216 |
+| ``FHIR_LOOKBACK_DAYS`` | what is older is not fetched: results, doses given | 1830 |
+| ``SANDBOX_DATA`` | file or folder with Bundles or NDJSON, served in the sandbox as well | none |
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,6 +32,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from cds_service.url_guard import Base, Network, NotAllowedError
 from magnesium.facts import Need
 
 PREFIX = "MAGNESIUM_CDS_"
@@ -45,6 +56,23 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
+class Profile(StrEnum):
+    """What the deployment is for."""
+
+    PRODUCTION = "production"
+    DEV = "dev"
+    """Serves the sandbox; the FHIR servers it lists may be http, on this machine, and open."""
+
+
+class PatientParameter(StrEnum):
+    """How a FHIR server wants to be told the patient in a search."""
+
+    ID = "id"
+    """``patient=123``, as FHIR has it."""
+    REFERENCE = "reference"
+    """``patient=Patient/123``: some servers find nothing otherwise, and do not say so."""
+
+
 PrefetchKeys = Mapping[Need, tuple[str, ...]]
 
 # What sites and other services call these queries. Compared without regard to case.
@@ -57,6 +85,8 @@ DEFAULT_PREFETCH_KEYS: PrefetchKeys = MappingProxyType(
         Need.ADMINISTRATIONS: ("administrations", "medicationAdministrations", "medicationAdministration"),
         Need.CONDITIONS: ("conditions", "condition", "problems", "problemList"),
         Need.ENCOUNTERS: ("encounters", "encounter"),
+        Need.VITALS: ("vitals", "vitalSigns"),
+        Need.TESTS: ("tests", "serviceRequests", "labOrders"),
     }
 )
 
@@ -75,6 +105,15 @@ class Settings:
     max_body_bytes: int = 8 * 1024 * 1024
     max_json_depth: int = 64
     prefetch_keys: PrefetchKeys = field(default_factory=lambda: DEFAULT_PREFETCH_KEYS)
+    profile: Profile = Profile.PRODUCTION
+    fhir_servers: tuple[str, ...] = ()
+    fhir_networks: tuple[Network, ...] = ()
+    fhir_budget_ms: int = 2000
+    fhir_patient_parameter: PatientParameter = PatientParameter.ID
+    fhir_max_pages: int = 20
+    fhir_max_bytes: int = 16 * 1024 * 1024
+    fhir_lookback_days: int = 1830
+    sandbox_data: Path | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -118,6 +157,31 @@ def _file(text: str) -> Path:
     if not path.is_file():
         raise ValueError("there is no such file")
     return path
+
+
+def _file_or_folder(text: str) -> Path:
+    path = Path(text)
+    if not path.exists():
+        raise ValueError("there is no such file or folder")
+    return path
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def _bases(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(Base.of(url).url for url in _listed(text))
+    except NotAllowedError as error:
+        raise ValueError(f"expected base URLs such as https://ehr.example.org/fhir/r4, one is {error}") from None
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(item) for item in _listed(text))
+    except ValueError:
+        raise ValueError("expected networks such as 10.1.0.0/16") from None
 
 
 def _whole_number(lowest: int, highest: int | None = None) -> Callable[[str], int]:
@@ -173,4 +237,13 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "max_body_bytes": _whole_number(1),
     "max_json_depth": _whole_number(1),
     "prefetch_keys": _prefetch_keys,
+    "profile": _one_of(Profile),
+    "fhir_servers": _bases,
+    "fhir_networks": _networks,
+    "fhir_budget_ms": _whole_number(1),
+    "fhir_patient_parameter": _one_of(PatientParameter),
+    "fhir_max_pages": _whole_number(1),
+    "fhir_max_bytes": _whole_number(1),
+    "fhir_lookback_days": _whole_number(1),
+    "sandbox_data": _file_or_folder,
 }

@@ -18,8 +18,8 @@ import ipaddress
 import re
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
@@ -27,9 +27,9 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
 from urllib3.util.connection import allowed_gai_family
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -39,8 +39,12 @@ Resolve = Callable[[str, int], list[str]]
 LOOPBACK: Final[tuple[Network, ...]] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# What a plain base never holds, and what two parsers may read differently.
-_UNPLAIN = re.compile(r"[\s\\%\x00-\x1f\x7f]|//|/\.{1,2}(?:/|$)")
+_MOST_ADDRESSES = 4
+# What two parsers may read differently.
+_AMBIGUOUS = re.compile(r"[\s\\\x00-\x1f\x7f]")
+_PLAIN_HOST = re.compile(r"[0-9a-z._:-]+")
+# What the path of a plain base never holds.
+_UNPLAIN_PATH = re.compile(r"%|//|/\.{1,2}(?:/|$)")
 # IPv6 addresses that carry an IPv4 address to which they lead.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -62,20 +66,19 @@ class Origin:
         """Return the origin of an absolute http or https URL.
 
         Raises:
-            NotAllowedError: it is none, or names a user.
+            NotAllowedError: it is none, names a user, or is written so that two readers may differ on it.
         """
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
             raise NotAllowedError("not a URL") from None
-        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        host = parts.hostname or ""
+        if parts.scheme not in _DEFAULT_PORTS or _AMBIGUOUS.search(url):
             raise NotAllowedError("not an http or https URL")
-        if "@" in parts.netloc:
-            raise NotAllowedError("a URL with a user name")
-        if _UNPLAIN.search(parts.netloc):
-            raise NotAllowedError("a host that is not plain")
-        return cls(parts.scheme, parts.hostname.rstrip(".").casefold(), port or _DEFAULT_PORTS[parts.scheme])
+        if "@" in parts.netloc or not _PLAIN_HOST.fullmatch(host):
+            raise NotAllowedError("a user name, or a host that is not plain")
+        return cls(parts.scheme, host, _DEFAULT_PORTS[parts.scheme] if port is None else port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Base:
         origin = Origin.of(url)
         parts = urlsplit(url)
         path = parts.path.rstrip("/")
-        if parts.query or parts.fragment or url.endswith(("?", "#")) or _UNPLAIN.search(path):
+        if parts.query or parts.fragment or url.endswith(("?", "#")) or _UNPLAIN_PATH.search(path):
             raise NotAllowedError("not a plain base URL")
         return cls(origin, path)
 
@@ -195,12 +198,13 @@ class Line:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._connection: HTTPConnection | None = None
+        self._connection: Any = None
         self._cut = False
 
-    def taken(self, connection: HTTPConnection) -> None:
+    def take(self, connection: Any) -> None:
         """Note the connection; one that is noted after hanging up is cut at once."""
         with self._lock:
+            connection.line = self
             self._connection = connection
             if self._cut:
                 _shut(connection)
@@ -209,23 +213,16 @@ class Line:
         """Hang up: whatever the call waits for ends now with an error."""
         with self._lock:
             self._cut = True
-            if self._connection is not None:
+            # Back in the pool, it may be on another line by now.
+            if self._connection is not None and self._connection.line is self:
                 _shut(self._connection)
 
-    def done(self) -> None:
-        """Forget the connection: it is somebody else's from here on."""
-        with self._lock:
-            self._connection = None
 
-
-def _shut(connection: HTTPConnection) -> None:
-    found = connection.sock
-    if found is not None:
-        try:
+def _shut(connection: Any) -> None:
+    if connection.sock is not None:
+        with suppress(OSError):  # it is gone already
             # Not close(): that would not wake the thread that waits for this socket.
-            socket.socket.shutdown(found, socket.SHUT_RDWR)
-        except OSError:
-            pass  # it is gone already
+            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
 
 _here = threading.local()
@@ -233,51 +230,54 @@ _here = threading.local()
 
 @contextmanager
 def on_line(line: Line) -> Iterator[None]:
-    """Make ``line`` the one that this thread's connections are noted on."""
+    """Note the connections that this thread uses on ``line``."""
     _here.line = line
     try:
         yield
     finally:
         _here.line = None
-        line.done()
 
 
 class _Guarded:
     """What makes a urllib3 connection go only where its guard permits."""
 
     guard: Guard
-    resolve: Callable[[str, int], list[str]]
+    resolve: Resolve
+    line: Line | None = None
 
-    def _new_conn(self: Any) -> socket.socket:
-        addresses = type(self).resolve(self._dns_host, self.port)
-        permitted = [address for address in addresses if self.guard.permits(address)]
+    def _new_conn(self: Any) -> Any:
+        named = self._dns_host
+        permitted = [address for address in self.resolve(named, self.port) if self.guard.permits(address)]
         if not permitted:
             raise NotAllowedError("an address that is neither public nor listed")
-        failure: OSError | None = None
-        for address in permitted:
-            try:
-                # An IP address here: nothing is resolved a second time.
-                found = socket.create_connection((address, self.port), self.timeout, self.source_address)
-            except OSError as error:
-                failure = error
-                continue
-            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return found
-        assert failure is not None  # noqa: S101  there was an address, so there was a failure
-        raise failure
+        *others, last = permitted[:_MOST_ADDRESSES]
+        try:
+            for self._dns_host in others:
+                with suppress(ConnectTimeoutError):  # NewConnectionError is one, too
+                    return self._connected()
+            self._dns_host = last
+            return self._connected()
+        finally:
+            # TLS checks the certificate against the name.
+            self._dns_host = named
 
-    def connect(self: Any) -> None:
+    def _connected(self) -> socket.socket:
+        """Connect to the IP address that stands in for the host: there is no name left to resolve."""
+        found: socket.socket = super()._new_conn()  # type: ignore[misc]
+        return found
+
+    def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         self._note()
 
-    def request(self: Any, *args: Any, **kwargs: Any) -> None:
+    def request(self, *args: Any, **kwargs: Any) -> None:
         self._note()
         super().request(*args, **kwargs)  # type: ignore[misc]
 
-    def _note(self: Any) -> None:
+    def _note(self) -> None:
         line: Line | None = getattr(_here, "line", None)
         if line is not None:
-            line.taken(self)
+            line.take(self)
 
 
 class GuardedAdapter(HTTPAdapter):
@@ -290,12 +290,11 @@ class GuardedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools use guarded connections."""
-        super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **kwargs)
         held = {"guard": self._guard, "resolve": staticmethod(self._resolve)}
         plain = type("GuardedHTTPConnection", (_Guarded, HTTPConnection), held)
         secure = type("GuardedHTTPSConnection", (_Guarded, HTTPSConnection), held)
-        manager: PoolManager = self.poolmanager
-        manager.pool_classes_by_scheme = {
+        self.poolmanager.pool_classes_by_scheme = {
             "http": type("GuardedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
             "https": type("GuardedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
         }
@@ -305,14 +304,20 @@ class GuardedAdapter(HTTPAdapter):
         raise NotAllowedError("a proxy")
 
 
-def guarded_session(guard: Guard, *, resolve: Resolve = resolve, connections: int = 32) -> requests.Session:
-    """Return a session all of whose connections are guarded.
+class _Session(requests.Session):
+    """A session to which a redirect is an answer like any other.
 
-    Callers pass ``allow_redirects=False``; a redirect that is followed all the same is refused here.
+    ``allow_redirects=False`` is not enough: the body of the redirect would still be read to its end, if it has one.
     """
-    session = requests.Session()
+
+    def get_redirect_target(self, _: Any) -> None:
+        """Return no target, wherever the answer points."""
+
+
+def guarded_session(guard: Guard, *, resolve: Resolve = resolve, connections: int = 32) -> requests.Session:
+    """Return a session all of whose connections are guarded, and that follows no redirect."""
+    session = _Session()
     session.trust_env = False
-    session.max_redirects = 0
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.adapters.clear()
     adapter = GuardedAdapter(guard, resolve=resolve, connections=connections)
@@ -320,12 +325,3 @@ def guarded_session(guard: Guard, *, resolve: Resolve = resolve, connections: in
     if not guard.https_only:
         session.mount("http://", adapter)
     return session
-
-
-def networks(texts: Collection[str]) -> tuple[Network, ...]:
-    """Return networks written as ``10.0.0.0/8``.
-
-    Raises:
-        ValueError: one of them is no network.
-    """
-    return tuple(ipaddress.ip_network(text) for text in texts)

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 from fhir_mappings.codes import Terminology
 from fhir_mappings.condition import read_condition
 from fhir_mappings.context import Context
-from fhir_mappings.draft_orders import DraftOrders, read_drafts, referred
+from fhir_mappings.draft_orders import DraftOrders, read_drafted_tests, read_drafts, referred
 from fhir_mappings.encounter import read_setting
 from fhir_mappings.medication import read_administration, read_request, read_statement
 from fhir_mappings.observation import read_observation
 from fhir_mappings.patient import read_patient
 from fhir_mappings.pool import Pool
 from fhir_mappings.reading import Resource, as_list
+from fhir_mappings.service_request import read_ordered_test
 from fhir_mappings.site_codes import SiteCodes
 from fhir_mappings.subject import PatientMismatch, Subject
 from fhir_mappings.unreadable import Unreadable
@@ -25,6 +26,7 @@ from magnesium.facts import (
     Exposure,
     LabResult,
     Need,
+    OrderedTest,
     Ordering,
     PatientFacts,
     Setting,
@@ -94,8 +96,10 @@ def read_facts(  # noqa: PLR0913 - the request and the service's configuration, 
             facts += read(resource, context)
     settings = [read_setting(encounter, encounter_id, context) for encounter in pool.by_type.get("Encounter", ())]
     facts += [setting for setting in settings if isinstance(setting, Unusable)]
+    tests = [test for order in pool.by_type.get("ServiceRequest", ()) for test in read_ordered_test(order, context)]
     ordering = None
     if drafts is not None:
+        tests += read_drafted_tests(drafts, context)
         drafted = list(read_drafts(drafts, context))
         facts += _only(Unusable, drafted)
         ordering = Ordering(drafts.signing, tuple(sorted(_only(Exposure, drafted), key=_by_start)))
@@ -105,6 +109,7 @@ def read_facts(  # noqa: PLR0913 - the request and the service's configuration, 
         labs=tuple(sorted(_only(LabResult, facts), key=_by_time)),
         exposures=tuple(sorted(_only(Exposure, facts), key=_by_start)),
         conditions=tuple(sorted(_only(ConditionFact, facts), key=_by_condition)),
+        ordered_tests=tuple(sorted(tests, key=_by_test)),
         unusable=tuple(sorted(_only(Unusable, facts), key=_by_reason)),
         ordering=ordering,
         unavailable=gathered.unavailable,
@@ -143,6 +148,10 @@ def _by_start(exposure: Exposure) -> tuple[Any, ...]:
 
 def _by_condition(condition: ConditionFact) -> tuple[Any, ...]:
     return condition.condition, *_moment(condition.onset), condition.source.reference, _InWords(condition)
+
+
+def _by_test(test: OrderedTest) -> tuple[Any, ...]:
+    return test.analyte, test.source.reference, *_moment(test.when)
 
 
 def _by_reason(unusable: Unusable) -> tuple[Any, ...]:

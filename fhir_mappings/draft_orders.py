@@ -9,7 +9,8 @@ from typing import Any
 from fhir_mappings.context import Context
 from fhir_mappings.medication import read_draft
 from fhir_mappings.reading import Resource, first, objects, target, text, token
-from magnesium.facts import Exposure, Unusable
+from fhir_mappings.service_request import ordered_tests
+from magnesium.facts import Exposure, OrderedTest, Unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,18 @@ def read_drafts(drafts: DraftOrders, context: Context) -> Iterator[Exposure | Un
     for full_url, resource in entries(drafts):
         if token(resource.get("resourceType")) == "MedicationRequest":
             yield from read_draft(resource, context, selected=_is_selected(drafts, full_url, resource))
+
+
+def read_drafted_tests(drafts: DraftOrders, context: Context) -> Iterator[OrderedTest]:
+    """Yield the laboratory tests that are being ordered beside the drugs.
+
+    Raises:
+        PatientMismatch: a draft is for another patient.
+    """
+    for _, resource in entries(drafts):
+        if token(resource.get("resourceType")) == "ServiceRequest":
+            context.subject.problem_with(resource)
+            yield from ordered_tests(resource, context)
 
 
 def _is_selected(drafts: DraftOrders, full_url: str, resource: Resource) -> bool:

@@ -14,7 +14,7 @@ from fhir_mappings.dosage import daily_amount, dosages_of, is_as_needed, is_sing
 from fhir_mappings.drug import Drug, identify
 from fhir_mappings.encounter import INPATIENT_CLASSES, class_codes
 from fhir_mappings.reading import Resource, codes, first, number, own_reference, reference, text, token
-from fhir_mappings.routes import dosage_route, route_given
+from fhir_mappings.routes import dosage_route, route_given, route_in_words
 from fhir_mappings.times import later, ordered, read_first, read_period
 from fhir_mappings.unreadable import Unreadable
 from magnesium.facts import Exposure, ExposureKind, ExposureStatus, Source, Unusable
@@ -124,7 +124,8 @@ def _exposure(  # noqa: PLR0913 - what the four readers differ in
     if kind is ExposureKind.ADMINISTRATION and course.start is None:
         yield Unusable(source, Unreadable.NO_TIME, drug.label)
         return
-    route, assumed = route_given(drug.route_kind, dosage_route(dosages), drug.ingredients)
+    ordered = dosage_route(dosages) or route_in_words([drug.label])
+    route, assumed = route_given(drug.route_kind, ordered, drug.ingredients)
     yield Exposure(
         kind=kind,
         status=status,

@@ -8,16 +8,15 @@ it could be newer than every readable one; a cancelled one or one entered in err
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from fhir_mappings.codes import LabConcept
 from fhir_mappings.context import Context
+from fhir_mappings.lab_code import LabTest, LabTests, identify
 from fhir_mappings.lab_value import read_reference_low, read_value
-from fhir_mappings.reading import Coding, Resource, codings, first, objects, own_reference, reference, text, token
+from fhir_mappings.reading import Resource, first, objects, own_reference, reference, text, token
 from fhir_mappings.specimen_quality import suspect_specimen
 from fhir_mappings.times import read_period, read_when
 from fhir_mappings.unreadable import Unreadable
-from magnesium.facts import Analyte, LabResult, Match, Source, Unusable
+from magnesium.facts import Analyte, LabResult, Source, Unusable
 from magnesium.moment import When
 
 _USED = frozenset({"final", "amended", "corrected"})
@@ -25,47 +24,12 @@ _USED_MARKED = frozenset({"preliminary", "unknown", ""})
 _GONE = frozenset({"entered-in-error", "cancelled"})
 _NOT_YET = frozenset({"registered", "specimen-in-process"})
 
-_ANALYTES = {analyte.value: analyte for analyte in Analyte}
-_POST_DIALYSIS = "post dialysis"
-# Measurements that say the same as a routine one. Samples before, after or during a challenge, baselines, peaks and
-# whatever a later table may bring do not.
-_ROUTINE = frozenset(
-    {
-        "",
-        "albumin corrected",
-        "pH adjusted",
-        "pre dialysis",
-        "standard",
-        "temperature adjusted",
-        "unspecified duration",
-        _POST_DIALYSIS,
-    }
-)
 # Read from the components of a panel. Serum values in components are left out: severity scores carry the worst value
 # of a day there, under the time of the score.
 _IN_PANELS = frozenset(analyte for analyte in Analyte if "_urine" in analyte) | {
     Analyte.CALCIUM_CREATININE,
     Analyte.POTASSIUM_CREATININE,
 }
-
-
-class _Test(NamedTuple):
-    """What was measured, and the coding that said so."""
-
-    analyte: Analyte
-    coding: Coding
-    match: Match
-    post_dialysis: bool = False
-
-
-class _Tests(NamedTuple):
-    """All that a code may mean here: one test, or several in contradiction."""
-
-    tests: tuple[_Test, ...]
-    contradiction: bool = False
-
-
-_OF_NO_INTEREST = _Tests(())
 
 
 def read_observation(resource: Resource, context: Context) -> Iterator[LabResult | Unusable]:
@@ -79,18 +43,18 @@ def read_observation(resource: Resource, context: Context) -> Iterator[LabResult
         yield from _results(resource, holder, measured, problem, context)
 
 
-def _measured(resource: Resource, context: Context) -> Iterator[tuple[Resource, _Tests]]:
-    if (measured := _identify(resource.get("code"), context)).tests:
+def _measured(resource: Resource, context: Context) -> Iterator[tuple[Resource, LabTests]]:
+    if (measured := identify(resource.get("code"), context)).tests:
         yield resource, measured
     if resource.get("component") is not None:
         for component in objects(resource.get("component")):
-            measured = _identify(component.get("code"), context)
+            measured = identify(component.get("code"), context)
             if measured.tests and all(test.analyte in _IN_PANELS for test in measured.tests):
                 yield component, measured
 
 
 def _results(
-    resource: Resource, holder: Resource, measured: _Tests, problem: Unreadable | None, context: Context
+    resource: Resource, holder: Resource, measured: LabTests, problem: Unreadable | None, context: Context
 ) -> Iterator[LabResult | Unusable]:
     tests = measured.tests
     status = token(resource.get("status")).casefold()
@@ -130,43 +94,6 @@ def _results(
         )
 
 
-def _identify(concept: object, context: Context) -> _Tests:
-    standard: list[tuple[LabConcept, Coding]] = []
-    local: dict[Analyte, _Test] = {}
-    for coding in codings(concept):
-        lab = context.terminology.lab(coding.system, coding.code)
-        if lab is not None:
-            standard.append((lab, coding))
-        elif analyte := context.site.labs.get((coding.system, coding.code)):
-            local[analyte] = _Test(analyte, coding, Match.LOCAL_CODE)
-    words = text(first(concept).get("text"))
-    if standard:
-        return _by_standard(standard, words)
-    if local:
-        return _Tests(tuple(local[analyte] for analyte in sorted(local)), contradiction=len(local) > 1)
-    named = context.site.names.get(words.casefold()) if words else None
-    return _Tests((_Test(named, Coding("", "", words), Match.NAME),)) if named else _OF_NO_INTEREST
-
-
-def _by_standard(standard: list[tuple[LabConcept, Coding]], words: str) -> _Tests:
-    qualifiers = {lab.qualifier for lab, _ in standard}
-    if not qualifiers <= _ROUTINE:
-        return _OF_NO_INTEREST
-    found: dict[Analyte, _Test] = {}
-    for lab, coding in sorted(standard, key=_by_coding):
-        analyte = _ANALYTES.get(lab.analyte)
-        if analyte is not None and analyte not in found:
-            named = coding._replace(display=coding.display or words or lab.name)
-            found[analyte] = _Test(analyte, named, Match.STANDARD_CODE, _POST_DIALYSIS in qualifiers)
-    # A second code for something that is of no interest here is a contradiction too.
-    contradiction = len({lab.analyte for lab, _ in standard}) > 1
-    return _Tests(tuple(found[analyte] for analyte in sorted(found)), contradiction)
-
-
-def _by_coding(meaning: tuple[LabConcept, Coding]) -> Coding:
-    return meaning[1]
-
-
 def _when(resource: Resource, context: Context) -> When | None:
     return (
         read_when(resource.get("effectiveDateTime"), context.zone)
@@ -176,7 +103,7 @@ def _when(resource: Resource, context: Context) -> When | None:
     )
 
 
-def _source(resource: Resource, holder: Resource, test: _Test, as_sent: str) -> Source:
+def _source(resource: Resource, holder: Resource, test: LabTest, as_sent: str) -> Source:
     return Source(
         reference=own_reference(resource),
         system=test.coding.system,

@@ -212,7 +212,7 @@ def _drug(proposal: Proposal, product: _Product) -> ProposedOrder:
     said = "local protocol" in product.text.casefold()
     dose = f"Dose: {product.dose}." if product.dose else "" if said else _PER_PROTOCOL
     if proposal is Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE:
-        dose = f"No dose is proposed. {_PER_PROTOCOL} Reduced kidney function: give less, check levels."
+        dose = f"No dose is proposed. {_PER_PROTOCOL} Less with reduced kidney function; check levels."
     instruction: dict[str, Any] = {"text": product.dose or _PER_PROTOCOL}
     if product.route:
         instruction["route"] = {"text": product.route}

@@ -7,6 +7,7 @@ servers that keep the drug in a resource of its own would send orders that name 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fhir_mappings.codes import LOINC, Terminology
@@ -15,7 +16,8 @@ from magnesium.facts import Analyte, Need
 _PATIENT = "{{context.patientId}}"
 _PAGE = "_count=200"
 
-# What the rules read. Measured on other ways or not at all yet: chloride, parathyroid hormone, heart rate.
+# What the rules read from the laboratory and the electrocardiogram. The heart rate has a query of its own: charted
+# every hour it would push the laboratory results out of the page.
 ANALYTES_READ = (
     Analyte.MAGNESIUM,
     Analyte.MAGNESIUM_IONIZED,
@@ -42,6 +44,8 @@ ANALYTES_READ = (
     Analyte.OSMOLALITY_URINE,
     Analyte.EGFR,
     Analyte.QTC,
+    Analyte.PTH,
+    Analyte.CHLORIDE,
 )
 
 
@@ -58,10 +62,15 @@ class Query:
         """The prefetch key."""
         return self.need.value
 
+    @property
+    def resource_type(self) -> str:
+        """What is asked for."""
+        return self.template.partition("?")[0].partition("/")[0]
+
 
 def queries(terminology: Terminology) -> tuple[Query, ...]:
     """Return all queries; the first three groups are required, without the others the service degrades and says so."""
-    codes = ",".join(f"{LOINC}|{code}" for code in _loinc_codes(terminology))
+    codes = _codes(terminology, ANALYTES_READ)
     searches = (
         (Need.LABS, "Observation", f"code={codes}&_sort=-date&{_PAGE}", True),
         (
@@ -79,6 +88,8 @@ def queries(terminology: Terminology) -> tuple[Query, ...]:
         ),
         (Need.CONDITIONS, "Condition", _PAGE, False),
         (Need.ENCOUNTERS, "Encounter", f"status=in-progress&{_PAGE}", False),
+        (Need.VITALS, "Observation", f"code={_codes(terminology, (Analyte.HEART_RATE,))}&_sort=-date&_count=10", False),
+        (Need.TESTS, "ServiceRequest", f"status=active&{_PAGE}", False),
     )
     return (
         Query(Need.PATIENT, f"Patient/{_PATIENT}", required=True),
@@ -86,12 +97,12 @@ def queries(terminology: Terminology) -> tuple[Query, ...]:
     )
 
 
-def _loinc_codes(terminology: Terminology) -> tuple[str, ...]:
+def _codes(terminology: Terminology, analytes: Iterable[Analyte]) -> str:
     found: list[str] = []
-    for analyte in ANALYTES_READ:
+    for analyte in analytes:
         try:
             found += terminology.loinc_codes([analyte])
         except KeyError:
             # Has no routine code of its own: the corrected calcium, say, comes under a qualifier.
             continue
-    return tuple(dict.fromkeys(found))
+    return ",".join(f"{LOINC}|{code}" for code in dict.fromkeys(found))

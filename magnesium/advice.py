@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from magnesium.facts import Route
 from magnesium.kidney import Filtration
 from magnesium.picture import ClinicalPicture
+from magnesium.replacement import INJECTED
 from magnesium.status import Status
 from magnesium.verdict import Proposal
 from magnesium.words import drug, listed, name
@@ -26,35 +27,98 @@ class Advice:
 
 
 def replace_magnesium(picture: ClinicalPicture) -> Advice:
-    """Return the advice for a severe or low magnesium that may be acted on."""
+    """Return the advice for a severe or low magnesium that may be acted on.
+
+    The text is said whatever the guards hold back; an order that is there already is not offered again.
+    """
     text, wanted = _wanted(picture)
-    cautions = picture.guard.cautions
-    if picture.magnesium_ordered:
-        already = f"Magnesium is already ordered or given: {listed(map(name, picture.magnesium_ordered))}."
-        held = tuple(f"{p.value}: magnesium is already ordered or given" for p in wanted)
-        return Advice((already, *cautions), _creatinine(picture), held)
-    permitted = picture.guard.permits(*wanted)
-    held = picture.guard.reasons(*wanted)
-    if Proposal.MAGNESIUM_ORAL in permitted and _unsuitable_oral(picture):
-        permitted = tuple(p for p in permitted if p is not Proposal.MAGNESIUM_ORAL)
-        held = (*held, f"{Proposal.MAGNESIUM_ORAL.value}: the product worsens diarrhea")
-        text = (*text, "Diarrhea or ileostomy: choose a well absorbed oral salt.")
-    return Advice((*text, *cautions), permitted + _creatinine(picture), held)
+    if not _emergency(picture) and all(p in picture.guard.held for p in wanted if p is not Proposal.SERUM_MAGNESIUM):
+        text = _held_back(picture)
+    wanted += _creatinine(picture)
+    offered: list[Proposal] = []
+    held: list[str] = []
+    for proposal in wanted:
+        reason = picture.guard.held.get(proposal) or _why_not_again(picture, proposal)
+        if reason:
+            held.append(f"{proposal.value}: {reason}")
+        else:
+            offered.append(proposal)
+    return Advice((*_already(picture), *text, *_care(picture), *picture.guard.cautions), tuple(offered), tuple(held))
+
+
+def measure_magnesium(picture: ClinicalPicture) -> tuple[Proposal, ...]:
+    """Return the order of a serum magnesium, unless one is ordered already."""
+    return () if _why_not_again(picture, Proposal.SERUM_MAGNESIUM) else (Proposal.SERUM_MAGNESIUM,)
+
+
+def _why_not_again(picture: ClinicalPicture, proposal: Proposal) -> str:
+    """Return why an order that no guard forbids is still not offered; empty if it is."""
+    match proposal:
+        case Proposal.SERUM_MAGNESIUM:
+            waiting = picture.magnesium_test_ordered(picture.policy.monitoring.ordered.delta)
+            return "a serum magnesium is already ordered" if waiting else ""
+        case Proposal.MAGNESIUM_ORAL if _unsuitable_oral(picture):
+            return "the product worsens diarrhea"
+        case Proposal.MAGNESIUM_ORAL if any(e.route not in INJECTED for e in picture.magnesium_ordered):
+            return "magnesium is already ordered or given"
+        case Proposal.MAGNESIUM_INTRAVENOUS | Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE if any(
+            e.route is not Route.ORAL for e in picture.magnesium_ordered
+        ):
+            return "magnesium is already ordered or given"
+        case _:
+            return ""
+
+
+def _already(picture: ClinicalPicture) -> tuple[str, ...]:
+    ordered = picture.magnesium_ordered
+    return (f"Magnesium is already ordered or given: {listed(map(name, ordered))}.",) if ordered else ()
+
+
+def _care(picture: ClinicalPicture) -> tuple[str, ...]:
+    """What the patient's conditions change about replacing magnesium."""
+    problems = picture.problems
+    short_bowel = "Short bowel: correct sodium and water first, then oral magnesium at night."
+    loose = "Diarrhea or ileostomy: no magnesium oxide, hydroxide or citrate; choose a well absorbed salt."
+    return (
+        *((short_bowel,) if problems.of("short_bowel_syndrome") else ()),
+        *((loose,) if problems.diarrhea else ()),
+    )
+
+
+def _emergency(picture: ClinicalPicture) -> bool:
+    """Torsades, ventricular arrhythmia, seizure or tetany of the last days: said whatever the guards hold back."""
+    return bool(picture.problems.neuromuscular_signs or picture.problems.ventricular_arrhythmia)
+
+
+def _held_back(picture: ClinicalPicture) -> tuple[str, ...]:
+    """The text where every magnesium order is held back: the guard's own sentence says what to do."""
+    if picture.minor:
+        return ("Replace magnesium by pediatric protocol.",)
+    if picture.magnesium.status is Status.SEVERE and not picture.magnesium.unverified:
+        return ("Severe: decide on replacement now, with the caution below.",)
+    return ("Replace magnesium only with the caution below.",) if picture.guard.cautions else ()
+
+
+def _reasons(picture: ClinicalPicture) -> str:
+    """Name what makes the patient need it in the vein."""
+    problems = (*picture.problems.neuromuscular_signs, *picture.problems.ventricular_arrhythmia)
+    names = [p.label or p.condition.replace("_", " ") for p in problems]
+    return f" ({listed(names)})" if names else ""
 
 
 def _wanted(picture: ClinicalPicture) -> tuple[tuple[str, ...], tuple[Proposal, ...]]:
     severe = picture.magnesium.status is Status.SEVERE
-    dangerous = picture.problems.neuromuscular_signs or picture.problems.ventricular_arrhythmia
     if picture.minor:
-        return ("Replace magnesium by paediatric protocol.",), ()
+        return ("Replace magnesium by pediatric protocol.",), ()
     if picture.problems.torsades:
         return (
             ("Torsades: IV magnesium now per local protocol; stop QT drugs, correct potassium, expert help.",),
             (Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE,),
         )
-    if dangerous or (severe and (picture.inpatient or picture.prolonged_qtc)):
+    if _emergency(picture) or (severe and (picture.inpatient or picture.prolonged_qtc)):
+        text = f"Replace magnesium intravenously{_reasons(picture)} per local protocol; oral if IV is not possible."
         return (
-            ("Replace magnesium intravenously per local protocol; oral if IV is not possible. Recheck Mg after it.",),
+            (text, "Recheck Mg after it."),
             (*_intravenous(picture), Proposal.MAGNESIUM_ORAL),
         )
     if severe:
@@ -66,7 +130,7 @@ def _wanted(picture: ClinicalPicture) -> tuple[tuple[str, ...], tuple[Proposal, 
             (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM),
         )
     return (
-        ("Oral magnesium per local protocol; recheck Mg in 1-2 weeks.",),
+        ("Oral magnesium per local protocol, and foods rich in it (grains, beans); recheck Mg in 1-2 weeks.",),
         (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM),
     )
 
@@ -91,8 +155,10 @@ def _creatinine(picture: ClinicalPicture) -> tuple[Proposal, ...]:
 
 def despite(picture: ClinicalPicture) -> str:
     """Return the sentence on replacement that was in force when magnesium was still low; empty if there was none."""
-    begun_since = set(picture.magnesium_begun_since_sample)
-    before = [e for e in picture.magnesium_in_force if e not in begun_since and e.start is not None]
+    sample = picture.magnesium.result
+    if sample is None:
+        return ""
+    before = [e for e in picture.magnesium_in_force if e.start is not None and e.start.surely_by(sample.when.earliest)]
     if not before:
         return ""
     return f"Still low despite {listed(map(drug, before))}: check route, absorption, adherence and ongoing loss."
@@ -104,5 +170,5 @@ def fitting_replacement_begun(picture: ClinicalPicture) -> bool:
         return False
     begun = picture.magnesium_begun_since_sample
     if picture.magnesium.status is Status.SEVERE:
-        return any(e.route in {Route.INTRAVENOUS, Route.PARENTERAL} for e in begun)
+        return any(e.route in INJECTED for e in begun)
     return bool(begun)

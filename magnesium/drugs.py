@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
+from itertools import accumulate
 
 from magnesium.facts import Exposure, ExposureKind, ExposureStatus, PatientFacts, Route
 from magnesium.knowledge import KnowledgeError, read_table
@@ -47,6 +48,17 @@ class Harm(StrEnum):
     ONCOLOGY = "oncology"
 
 
+class Monitored(StrEnum):
+    """When magnesium is due because of the class itself."""
+
+    ALWAYS = "always"
+    AFTER_STOP = "after_stop"
+    """Also during the wash-out."""
+    IN_COMPANY = "in_company"
+    """Only in the combinations that the monitoring rule names."""
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class DrugClass:
     """A class of drugs and what a clinician should know of it."""
@@ -62,6 +74,9 @@ class DrugClass:
     """How long a magnesium result holds for a patient on the class."""
     washout: timedelta
     harm: Harm
+    monitored: Monitored
+    only_oral: bool
+    """Counts only swallowed: magnesium in the gut binds nothing that is injected."""
     sources: tuple[str, ...]
     reviewed: date
 
@@ -77,6 +92,22 @@ class Drug:
     """Interval for which one administration keeps a drug given in cycles in force; None = the policy's default."""
     interval: timedelta
     only_intravenous: bool
+    also: DrugClass | None = None
+    """A second class of the ingredient, as which it is context: moxifloxacin is a QT drug, and magnesium binds it."""
+
+    @property
+    def roles(self) -> tuple[Drug, ...]:
+        """The drug once for each of its classes."""
+        if self.also is None:
+            return (self,)
+        second = replace(self, drug_class=self.also, weight=self.also.weight, only_intravenous=False, also=None)
+        return self, second
+
+    def given_by(self, route: Route) -> bool:
+        """Whether this way into the body counts for the class; a systemic way that nobody named does for swallowing."""
+        if self.drug_class.only_oral:
+            return route in {Route.ORAL, Route.SYSTEMIC}
+        return not self.only_intravenous or route is Route.INTRAVENOUS
 
     @property
     def wasting(self) -> bool:
@@ -89,7 +120,7 @@ def drug_classes() -> Mapping[str, DrugClass]:
     """Return the classes of ``knowledge/drug_classes.csv`` by code, in the order of the file."""
     columns = (
         "class", "label", "weight", "site", "mechanism", "advice", "baseline", "interval_days", "washout_days",
-        "harm", "sources", "reviewed",
+        "harm", "monitored", "routes", "sources", "reviewed",
     )  # fmt: skip
     return {
         row["class"]: DrugClass(
@@ -103,6 +134,8 @@ def drug_classes() -> Mapping[str, DrugClass]:
             interval=timedelta(days=int(row["interval_days"])),
             washout=timedelta(days=int(row["washout_days"])),
             harm=Harm(row["harm"]),
+            monitored=Monitored(row["monitored"]),
+            only_oral=row["routes"] == "oral",
             sources=tuple(row["sources"].split("|")),
             reviewed=date.fromisoformat(row["reviewed"]),
         )
@@ -117,14 +150,10 @@ def drugs() -> Mapping[str, Drug]:
     Raises:
         KnowledgeError: an ingredient of a class that does not exist.
     """
-    columns = ("ingredient", "class", "weight", "in_force_days", "interval_days", "routes", "sources")
-    classes = drug_classes()
+    columns = ("ingredient", "class", "also", "weight", "in_force_days", "interval_days", "routes", "sources")
     found: dict[str, Drug] = {}
     for row in read_table("drugs.csv", columns):
-        drug_class = classes.get(row["class"])
-        if drug_class is None:
-            msg = f"drugs.csv: {row['ingredient']} is of class {row['class']}, which drug_classes.csv does not have"
-            raise KnowledgeError(msg)
+        drug_class = _class_of(row["ingredient"], row["class"])
         found[row["ingredient"]] = Drug(
             ingredient=row["ingredient"],
             drug_class=drug_class,
@@ -132,7 +161,16 @@ def drugs() -> Mapping[str, Drug]:
             in_force=timedelta(days=int(row["in_force_days"])) if row["in_force_days"] else None,
             interval=timedelta(days=int(row["interval_days"])) if row["interval_days"] else drug_class.interval,
             only_intravenous=row["routes"] == "intravenous",
+            also=_class_of(row["ingredient"], row["also"]) if row["also"] else None,
         )
+    return found
+
+
+def _class_of(ingredient: str, code: str) -> DrugClass:
+    found = drug_classes().get(code)
+    if found is None:
+        msg = f"drugs.csv: {ingredient} is of class {code}, which drug_classes.csv does not have"
+        raise KnowledgeError(msg)
     return found
 
 
@@ -141,8 +179,8 @@ def members(exposure: Exposure) -> tuple[Drug, ...]:
     if exposure.route in {Route.LOCAL, Route.UNKNOWN}:
         return ()
     table = drugs()
-    found = (table[name] for name in exposure.ingredients if name in table)
-    return tuple(drug for drug in found if not drug.only_intravenous or exposure.route is Route.INTRAVENOUS)
+    found = (role for name in exposure.ingredients if name in table for role in table[name].roles)
+    return tuple(role for role in found if role.given_by(exposure.route))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +190,13 @@ class InForce:
     drug: Drug
     exposure: Exposure
     washing_out: bool = False
+    brief: bool = False
+    """Of a class that wastes magnesium only in long use (proton pump inhibitors): surely taken for less than that."""
+
+    @property
+    def wasting(self) -> bool:
+        """Whether it counts as magnesium-wasting in this patient."""
+        return self.drug.wasting and not self.brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +214,7 @@ class Regimen:
     @property
     def wasting(self) -> tuple[InForce, ...]:
         """Magnesium-wasting drugs in force or in wash-out."""
-        return tuple(i for i in self.in_force if i.drug.wasting)
+        return tuple(i for i in self.in_force if i.wasting)
 
     @property
     def wasting_classes(self) -> tuple[str, ...]:
@@ -187,7 +232,20 @@ def read_regimen(facts: PatientFacts, policy: Policy, as_of: datetime) -> Regime
             elif washing_out(exposure, drug, as_of):
                 held.append(InForce(drug, exposure, washing_out=True))
     codes = dict.fromkeys(i.drug.drug_class.code for i in held)
-    return Regimen(tuple(held), {code: course_start(facts.exposures, code, policy, as_of) for code in codes})
+    starts = {code: course_start(facts.exposures, code, policy, as_of) for code in codes}
+    return Regimen(tuple(_judged_by_length(i, starts, policy, as_of) for i in held), starts)
+
+
+_SLOW_CLASSES = frozenset({"ppi"})
+
+
+def _judged_by_length(held: InForce, starts: Mapping[str, When | None], policy: Policy, as_of: datetime) -> InForce:
+    """Mark a drug of a slow class whose whole course is known and shorter than the policy's time."""
+    start = starts[held.drug.drug_class.code]
+    if held.drug.drug_class.code not in _SLOW_CLASSES or start is None:
+        return held
+    last = _reach(held.exposure) if held.washing_out else as_of
+    return replace(held, brief=start.surely_after(last - policy.exposure.chronic.delta))
 
 
 def in_force(exposure: Exposure, drug: Drug, policy: Policy, at: datetime) -> bool:
@@ -201,8 +259,15 @@ def in_force(exposure: Exposure, drug: Drug, policy: Policy, at: datetime) -> bo
         return False
     if exposure.start is not None and not exposure.start.surely_by(at):
         return False
+    return still_on(exposure, policy, at)
+
+
+def still_on(exposure: Exposure, policy: Policy, at: datetime) -> bool:
+    """Whether an order or statement that has begun runs to a moment. One that is over, nobody knows when, does not."""
     if exposure.end is not None:
-        return not exposure.end.surely_by(at)
+        return exposure.end.latest >= at
+    if exposure.status is not ExposureStatus.ACTIVE:
+        return False
     if exposure.kind is ExposureKind.STATEMENT or exposure.inpatient or exposure.authored is None:
         return True
     return exposure.authored.possibly_within(policy.exposure.open_order.delta, at)
@@ -259,9 +324,10 @@ def _start(exposure: Exposure) -> When:
 
 def _chain(newest_first: Sequence[Exposure], gap: timedelta) -> When | None:
     """Walk back from the newest record as long as some older one reaches to within the gap of the course."""
+    farthest = list(accumulate(map(_reach, reversed(newest_first)), max))[::-1]
     course: When | None = None
-    for index, exposure in enumerate(newest_first):
-        if course is not None and course.earliest - max(map(_reach, newest_first[index:])) > gap:
+    for exposure, reach in zip(newest_first, farthest, strict=True):
+        if course is not None and course.earliest - reach > gap:
             break
         course = _start(exposure)
     return course

@@ -156,7 +156,7 @@ class Exposure:
     start: When | None = None
     """First effective moment: administration time, start of the order; None = start unknown."""
     end: When | None = None
-    """Known end: stop of the order, end of the administration; None = none known."""
+    """Known end: stop of the order, end of the administration; None = none known, of an administration: running."""
     authored: When | None = None
     as_needed: bool = False
     single_dose: bool = False
@@ -227,6 +227,8 @@ class Need(StrEnum):
     ADMINISTRATIONS = "administrations"
     CONDITIONS = "conditions"
     ENCOUNTERS = "encounters"
+    VITALS = "vitals"
+    TESTS = "tests"
 
     @property
     def words(self) -> str:
@@ -239,7 +241,19 @@ class Need(StrEnum):
             Need.ADMINISTRATIONS: "medication administrations",
             Need.CONDITIONS: "the problem list",
             Need.ENCOUNTERS: "encounters",
+            Need.VITALS: "vital signs",
+            Need.TESTS: "laboratory orders",
         }[self]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedTest:
+    """A laboratory test that has been ordered, or is being ordered, and has no result yet."""
+
+    analyte: Analyte
+    source: Source
+    when: When | None = None
+    """When it is due, else when it was written; None if the order says neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +275,7 @@ class PatientFacts:
     labs: tuple[LabResult, ...] = ()
     exposures: tuple[Exposure, ...] = ()
     conditions: tuple[ConditionFact, ...] = ()
+    ordered_tests: tuple[OrderedTest, ...] = ()
     unusable: tuple[Unusable, ...] = ()
     ordering: Ordering | None = None
     unavailable: frozenset[Need] = field(default_factory=frozenset)

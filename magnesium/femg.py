@@ -6,17 +6,17 @@ share of serum magnesium that is filtered [S0-198]. Normal subjects excrete 0.5-
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from magnesium.facts import Analyte, Exposure, ExposureKind, LabResult, PatientFacts
+from magnesium.facts import Analyte, LabResult, PatientFacts
 from magnesium.kidney import Filtration, KidneyFunction
-from magnesium.policy import FemgNumbers, Policy, Span
-from magnesium.replacement import intravenous_magnesium, magnesium_load
+from magnesium.pairing import nearest, partner
+from magnesium.policy import FemgNumbers, Policy
+from magnesium.replacement import magnesium_given_before
 from magnesium.results import series
 from magnesium.status import acting, possible
 
@@ -112,9 +112,9 @@ def read_femg(
     serum, creatinine = exact(Analyte.MAGNESIUM), exact(Analyte.CREATININE)
     missing: tuple[str, ...] = ("spot urine magnesium",)
     for sample in reversed(urine):
-        pair = _of_specimen(sample, urine_creatinine) or _nearest(sample, urine_creatinine, numbers.urine_pair)
-        serum_pair = _nearest(sample, serum, numbers.serum_pair)
-        creatinine_pair = _nearest(sample, creatinine, numbers.serum_pair)
+        pair = partner(sample, urine_creatinine, numbers.urine_pair)
+        serum_pair = nearest(sample, serum, numbers.serum_pair)
+        creatinine_pair = nearest(sample, creatinine, numbers.serum_pair)
         if pair and serum_pair and creatinine_pair:
             return _read(Samples(sample, pair, serum_pair, creatinine_pair), facts, kidney, policy)
         if missing == ("spot urine magnesium",):
@@ -131,24 +131,6 @@ def read_femg(
                 if found is None
             )
     return NotComputable(missing)
-
-
-def _of_specimen(sample: LabResult, others: Iterable[LabResult]) -> LabResult | None:
-    return next((o for o in others if sample.specimen and o.specimen == sample.specimen), None)
-
-
-def _nearest(sample: LabResult, others: Iterable[LabResult], within: Span) -> LabResult | None:
-    """Return the result drawn nearest to the sample, if it surely lies within the span of it."""
-    near = [
-        (
-            max(abs(o.when.latest - sample.when.earliest), abs(sample.when.latest - o.when.earliest)),
-            o.source.reference,
-            o,
-        )
-        for o in others
-    ]
-    close = [entry for entry in near if entry[0] <= within.delta]
-    return min(close, key=lambda entry: entry[:2])[2] if close else None
 
 
 def _read(
@@ -168,7 +150,7 @@ def _read(
     settled = {Reading.EXTRARENAL, Reading.EXTRARENAL_LIKELY, Reading.NOT_AT_THIS_GFR}
     if status is None or not status.deficient:
         reading = Reading.NOT_LOW
-    elif reading not in settled and _given(facts, samples.urine_magnesium, policy.femg):
+    elif reading not in settled and magnesium_given_before(samples.urine_magnesium, facts, policy):
         reading = Reading.MAGNESIUM_GIVEN
     return FractionalExcretion(percent, reading, samples)
 
@@ -184,21 +166,3 @@ def _interpret(percent: Fraction, kidney: KidneyFunction, numbers: FemgNumbers) 
     if percent > Fraction(numbers.renal.value):
         return Reading.RENAL if full else Reading.RENAL_LIKELY
     return Reading.EQUIVOCAL_RENAL if full else Reading.EQUIVOCAL
-
-
-def _given(facts: PatientFacts, urine: LabResult, numbers: FemgNumbers) -> bool:
-    """Whether magnesium reached the patient shortly before the urine sample."""
-    return any(
-        _spoils(e, urine, numbers.after_intravenous if intravenous_magnesium(e) else numbers.after_oral)
-        for e in facts.exposures
-        if magnesium_load(e)
-    )
-
-
-def _spoils(exposure: Exposure, urine: LabResult, window: Span) -> bool:
-    if exposure.start is not None and exposure.start.surely_after(urine.when.latest):
-        return False
-    if exposure.kind is not ExposureKind.ADMINISTRATION and (exposure.as_needed or exposure.single_dose):
-        return False
-    last = exposure.end or (exposure.start if exposure.kind is ExposureKind.ADMINISTRATION else None)
-    return last is None or last.possibly_within(window.delta, urine.when.earliest)

@@ -19,7 +19,7 @@ def grounds(  # noqa: PLR0913  one keyword per part of the evidence; a bundle wo
     return Evidence(
         facts=tuple(dict.fromkeys(fact for fact in facts if fact is not None)),
         thresholds=thresholds,
-        citations=citations,
+        citations=tuple(dict.fromkeys(citations)),
         unusable=tuple(dict.fromkeys((*picture.magnesium.unverified, *picture.potassium.unverified))),
         missing=(*missing, *picture.missing),
         held_back=held_back,

@@ -7,7 +7,7 @@ Sources: S2-039 (verify kidney function before magnesium); the table of the clin
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from magnesium.facts import Setting
 from magnesium.kidney import Filtration
@@ -27,7 +27,7 @@ class Guard:
     """Why an order is held back, by order."""
 
     def permits(self, *wanted: Proposal) -> tuple[Proposal, ...]:
-        """Return those of the wanted orders that may be proposed, in the order given."""
+        """Return those of the wanted orders that may be proposed, in the order given; tests always may."""
         return tuple(p for p in wanted if p not in self.held)
 
     def reasons(self, *wanted: Proposal) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ def _magnesium(picture: ClinicalPicture) -> list[Finding]:
     if picture.minor:
         found.append((_MAGNESIUM, "no doses or orders under 18", ""))
     if picture.age is None:
-        found.append((_DOSED, "age unknown: no dose", ""))
+        found.append((_DOSED | _with_dose(picture), "age unknown: no dose", ""))
     if reading.highest is Status.HIGH:
         found.append((_MAGNESIUM, "magnesium is high", ""))
     if reading.unverified:
@@ -72,7 +72,7 @@ def _magnesium(picture: ClinicalPicture) -> list[Finding]:
             (
                 _MAGNESIUM,
                 "a newer magnesium could not be read",
-                "A newer magnesium could not be read: repeat it.",
+                "A newer magnesium could not be read: look it up in the chart or repeat it.",
             )
         )
     if reading.conflicting:
@@ -89,10 +89,18 @@ def _magnesium(picture: ClinicalPicture) -> list[Finding]:
     if _slow_conduction(picture):
         caution = "Slow conduction or pulse: ECG and specialist decision before IV magnesium."
         found.append((_INTRAVENOUS, "AV block, sick sinus or heart rate below 50", caution))
+    if picture.on("neuromuscular_blocker"):
+        caution = "Neuromuscular blocker in force: magnesium prolongs the block: no IV magnesium order."
+        found.append((_INTRAVENOUS, "neuromuscular blocker in force", caution))
     if picture.intravenous_magnesium:
         caution = "IV magnesium is in force or was given within 12 h: no further magnesium order."
         found.append((_MAGNESIUM, "IV magnesium in force or within 12 h", caution))
     return found + _by_kidney(picture)
+
+
+def _with_dose(picture: ClinicalPicture) -> frozenset[Proposal]:
+    """The orders for which the site has configured a dose and which have no variant without one."""
+    return frozenset(p for p in _ORAL | _POTASSIUM if picture.policy.products[p].dose)
 
 
 _ACCUMULATES = "Magnesium accumulates: nephrology or pharmacy; reduced dose, slowly, level after each dose."
@@ -116,11 +124,12 @@ def _by_kidney(picture: ClinicalPicture) -> list[Finding]:
         case Filtration.UNKNOWN:
             caution = "Kidney function is not known: check creatinine before giving magnesium."
             return [(_MAGNESIUM, "kidney function unknown or too old", caution)]
+    assert_never(kidney.filtration)
 
 
 def _slow_conduction(picture: ClinicalPicture) -> bool:
     paced = picture.problems.of("pacemaker")
-    block = picture.problems.of("av_block_high_grade", "sick_sinus_syndrome")
+    block = picture.problems.of("av_block_high_grade", "av_block_unspecified", "sick_sinus_syndrome")
     return bool(picture.slow_pulse) or bool(block and not paced)
 
 
@@ -133,6 +142,9 @@ def _potassium(picture: ClinicalPicture) -> list[Finding]:
         found.append((_POTASSIUM, "no doses or orders under 18", ""))
     if not (reading.low and recent) or reading.unverified:
         found.append((_POTASSIUM, "no readable low potassium that is recent enough", ""))
+    if reading.conflicting:
+        caution = "Results of one moment disagree: repeat potassium."
+        found.append((_POTASSIUM, "results of one moment disagree", caution))
     if kidney.impaired_acutely or kidney.filtration not in {Filtration.FULL, Filtration.REDUCED}:
         found.append((_POTASSIUM, "kidney function impaired or unknown", ""))
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,8 +11,8 @@ from fractions import Fraction
 from magnesium.facts import Analyte, LabResult, PatientFacts, Setting, Sex
 from magnesium.policy import KidneyNumbers, Policy
 from magnesium.problems import Problems
-from magnesium.quantity import Quantity
-from magnesium.results import series
+from magnesium.quantity import Comparator, Quantity
+from magnesium.results import Series, highest, lowest, series
 from magnesium.units import unit_of
 
 
@@ -53,29 +52,32 @@ def read_kidney(facts: PatientFacts, problems: Problems, policy: Policy, as_of: 
     A creatinine-based estimate is not computed under acute injury, on dialysis, in pregnancy or under the age of
     ``kidney.adult``; without it the function is unknown, unless a laboratory reported an eGFR.
     """
-    creatinine = series(facts, Analyte.CREATININE, policy, as_of).results
-    injury = _acute_injury(creatinine, policy) or problems.acute_kidney_injury
-    dialysis = bool(problems.dialysis)
     window = policy.current.kidney_inpatient if facts.setting is Setting.INPATIENT else policy.current.kidney_outpatient
-    egfr: Quantity | None = None
+
+    def current(found: LabResult | None) -> LabResult | None:
+        return found if found is not None and found.when.surely_within(window.delta, as_of) else None
+
+    measured = series(facts, Analyte.CREATININE, policy, as_of)
+    creatinine = current(highest(measured.newest))
+    reported = current(lowest(series(facts, Analyte.EGFR, policy, as_of).newest))
+    injury = (_acute_injury(creatinine, measured, policy) if creatinine else "") or problems.acute_kidney_injury
+    dialysis = bool(problems.dialysis)
+    estimate: Quantity | None = None
+    if creatinine and not (injury or dialysis or problems.pregnancy):
+        estimate = ckd_epi_2021(creatinine.quantity, facts, policy.kidney, as_of)
     basis: LabResult | None = None
+    egfr: Quantity | None = None
     computed = False
-    current = [r for r in creatinine if r.when.surely_within(window.delta, as_of)]
-    reported = [
-        r for r in series(facts, Analyte.EGFR, policy, as_of).results if r.when.surely_within(window.delta, as_of)
-    ]
     if reported and not (injury or dialysis):
-        basis = min(reported[-1:], key=lambda r: r.quantity.canonical)
-        egfr = basis.quantity
-    elif current and not (injury or dialysis or problems.pregnancy):
-        basis = current[-1]
-        egfr = ckd_epi_2021(basis.quantity, facts, policy.kidney, as_of)
-        computed = egfr is not None
+        basis, egfr = reported, reported.quantity
+    # A creatinine drawn since says more of the kidneys now than an eGFR that has gone out of date.
+    if creatinine and estimate and (basis is None or basis.when.surely_before(creatinine.when)):
+        basis, egfr, computed = creatinine, estimate, True
     return KidneyFunction(
         filtration=_band(egfr, policy.kidney) if egfr else _without_egfr(problems),
         egfr=egfr,
         computed=computed,
-        basis=basis if egfr else None,
+        basis=basis,
         acute_injury=injury,
         dialysis=dialysis,
         oliguria=bool(problems.oliguria),
@@ -132,13 +134,17 @@ def age_in_years(facts: PatientFacts, as_of: datetime) -> int | None:
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
-def _acute_injury(creatinine: Sequence[LabResult], policy: Policy) -> str:
-    """Return why the newest creatinine shows acute injury, or "" (policy ``kidney.aki_*``)."""
-    if not creatinine:
-        return ""
-    newest = creatinine[-1]
+def _acute_injury(newest: LabResult, measured: Series, policy: Policy) -> str:
+    """Return why the newest creatinine shows acute injury, or "" (policy ``kidney.aki_*``).
+
+    A bound counts only where it shows injury whatever the true value is.
+    """
     numbers = policy.kidney
-    for earlier in creatinine[:-1]:
+    if newest.quantity.comparator in {Comparator.LESS, Comparator.AT_MOST}:
+        return ""
+    for earlier in measured.before(newest):
+        if earlier.quantity.comparator in {Comparator.MORE, Comparator.AT_LEAST}:
+            continue
         since = newest.when.latest - earlier.when.earliest
         if since <= numbers.aki_ratio_window.delta and _ratio(newest, earlier) >= Fraction(numbers.aki_ratio.value):
             return f"creatinine {newest.quantity.text}, {numbers.aki_ratio.text} times {earlier.quantity.text} or more"

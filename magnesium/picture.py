@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from magnesium.drugs import InForce, Regimen, in_force, members, read_regimen
+from magnesium.calcium import CalciumReading, read_calcium
+from magnesium.drugs import InForce, Regimen, in_force, members, read_regimen, still_on
 from magnesium.ecg import prolonged_qtc, slow_pulse
 from magnesium.facts import (
+    Analyte,
     ConditionFact,
     Exposure,
     ExposureKind,
@@ -34,6 +36,7 @@ from magnesium.replacement import (
     potassium_replacement,
 )
 from magnesium.status import MagnesiumReading, read_magnesium
+from magnesium.words import listed
 
 
 @dataclass(frozen=True)
@@ -141,12 +144,17 @@ class ClinicalPicture:
     def magnesium_in_force(self) -> tuple[Exposure, ...]:
         """Magnesium replacement in force."""
         held = (i.exposure for i in self.regimen.of("magnesium"))
-        return tuple(e for e in held if magnesium_replacement(e))
+        return tuple(e for e in held if self._replaces_magnesium(e))
 
     @cached_property
     def magnesium_drafted(self) -> tuple[Exposure, ...]:
         """Magnesium replacement among the drafts."""
-        return tuple(d for d in self.drafts if magnesium_replacement(d))
+        return tuple(d for d in self.drafts if self._replaces_magnesium(d))
+
+    def _replaces_magnesium(self, exposure: Exposure) -> bool:
+        """Whether a product replaces magnesium in this patient: injected in pregnancy it treats something else."""
+        obstetric = bool(self.problems.pregnancy) and intravenous_magnesium(exposure)
+        return magnesium_replacement(exposure) and not obstetric
 
     @cached_property
     def potassium_selected(self) -> tuple[Exposure, ...]:
@@ -163,21 +171,27 @@ class ClinicalPicture:
 
     @cached_property
     def magnesium_ordered(self) -> tuple[Exposure, ...]:
-        """Magnesium replacement that is in force, drafted, or ordered as needed or as a recent single dose.
+        """Magnesium replacement beside which a second order would be a duplicate.
 
-        As-needed orders are no exposure, but a second order beside them would be a duplicate.
+        Orders count if they may have begun (a plain date may be later today), also as needed or as a recent single
+        dose, which are no exposure; a dose that was given counts as long as no further one is due.
         """
+        ordered = (e for e in self.facts.exposures if self._replaces_magnesium(e) and self._waiting_or_running(e))
+        return (*ordered, *self.magnesium_drafted)
+
+    def _waiting_or_running(self, exposure: Exposure) -> bool:
         window = self.policy.exposure.intravenous_magnesium.delta
-        waiting = (
-            e
-            for e in self.facts.exposures
-            if e.kind is ExposureKind.ORDER
-            and e.status is ExposureStatus.ACTIVE
-            and magnesium_replacement(e)
-            and (e.as_needed or (e.single_dose and (e.start is None or e.start.possibly_within(window, self.as_of))))
-            and (e.end is None or not e.end.surely_by(self.as_of) or e.single_dose)
-        )
-        return (*self.magnesium_in_force, *self.magnesium_drafted, *waiting)
+        if exposure.kind is ExposureKind.ADMINISTRATION:
+            last = exposure.end or exposure.start
+            return last is not None and last.possibly_within(window, self.as_of)
+        if exposure.start is not None and exposure.start.surely_after(self.as_of):
+            return False
+        if exposure.as_needed and exposure.kind is ExposureKind.STATEMENT:
+            return False  # what somebody has at home for bad days is no order
+        if exposure.single_dose:
+            active = exposure.status is ExposureStatus.ACTIVE
+            return active and (exposure.start is None or exposure.start.possibly_within(window, self.as_of))
+        return still_on(exposure, self.policy, self.as_of)
 
     @cached_property
     def potassium_ordered(self) -> tuple[Exposure, ...]:
@@ -195,11 +209,14 @@ class ClinicalPicture:
         """Whether injected magnesium was running at a moment or had been given within the window before it."""
         if not intravenous_magnesium(exposure):
             return False
-        if exposure.kind is not ExposureKind.ADMINISTRATION:
-            return any(in_force(exposure, drug, self.policy, at) for drug in members(exposure))
-        last = exposure.end or exposure.start
-        begun = exposure.start is not None and exposure.start.surely_by(at)
-        return begun and last is not None and last.possibly_within(window, at)
+        if exposure.kind is ExposureKind.ADMINISTRATION:
+            begun = exposure.start is not None and exposure.start.surely_by(at)
+            running = any(in_force(exposure, drug, self.policy, at) for drug in members(exposure))
+        else:
+            begun = not (exposure.as_needed or exposure.single_dose)
+            begun = begun and (exposure.start is None or exposure.start.surely_by(at))
+            running = still_on(exposure, self.policy, at)
+        return begun and (running if exposure.end is None else exposure.end.possibly_within(window, at))
 
     @cached_property
     def obstetric_magnesium(self) -> bool:
@@ -219,15 +236,34 @@ class ClinicalPicture:
     def cardiac_risk(self) -> tuple[LabResult | Exposure | ConditionFact, ...]:
         """What makes low potassium or magnesium dangerous for the heart: digoxin, QT drug, QTc, torsades."""
         qtc = (self.prolonged_qtc,) if self.prolonged_qtc else ()
-        # A drug whose systemic route is only assumed never raises a critical.
-        certain = (e for e in (*self.digoxin, *self.qt_drugs) if not e.route_assumed)
+        # A drug whose systemic route is only assumed never raises a critical, nor does a draft to be taken as needed.
+        certain = (e for e in (*self.digoxin, *self.qt_drugs) if not e.route_assumed and not _draft_as_needed(e))
         return (*certain, *qtc, *self.problems.torsades)
+
+    @cached_property
+    def calcium(self) -> CalciumReading:
+        """The current calcium and how low it is."""
+        return read_calcium(self.facts, self.policy, self.as_of)
+
+    def magnesium_test_ordered(self, within: timedelta) -> bool:
+        """Whether a serum magnesium is ordered, written or due within the span before now, or due later."""
+        return any(
+            test.analyte is Analyte.MAGNESIUM and (test.when is None or test.when.possibly_within(within, self.as_of))
+            for test in self.facts.ordered_tests
+        )
 
     # ----- what could not be seen -----
 
     @cached_property
     def missing(self) -> tuple[str, ...]:
         """Groups of data that could not be looked at or arrived only in part, in words."""
-        unseen = tuple(f"{need.words} could not be read" for need in Need if need in self.facts.unavailable)
-        cut = tuple(f"{need.words} arrived only in part" for need in Need if need in self.facts.partial)
-        return unseen + cut
+        unseen = [need.words for need in Need if need in self.facts.unavailable]
+        cut = [need.words for need in Need if need in self.facts.partial]
+        return (
+            *((f"could not be read: {listed(unseen)}",) if unseen else ()),
+            *((f"arrived only in part: {listed(cut)}",) if cut else ()),
+        )
+
+
+def _draft_as_needed(exposure: Exposure) -> bool:
+    return exposure.kind is ExposureKind.DRAFT and exposure.as_needed

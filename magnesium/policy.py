@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -116,6 +116,8 @@ class MagnesiumNumbers(_Section, frozen=True):
     high: Limit
     after_dose: Span
     gitelman_floor: Limit
+    toxic: Limit
+    very_toxic: Limit
 
 
 class PotassiumNumbers(_Section, frozen=True):
@@ -133,6 +135,7 @@ class PotassiumNumbers(_Section, frozen=True):
     effective_order: Span
     order_inpatient: Span
     order_outpatient: Span
+    target: Limit
     maintenance_amount: Figure
 
 
@@ -178,6 +181,38 @@ class EcgNumbers(_Section, frozen=True):
     slow_pulse_window: Span
 
 
+class CalciumNumbers(_Section, frozen=True):
+    """Limits of calcium and its correction for albumin."""
+
+    ionized_low: Limit
+    ionized_warning: Limit
+    ionized_critical: Limit
+    corrected_low: Limit
+    corrected_warning: Limit
+    per_albumin: Figure
+    albumin_reference: Limit
+    albumin_inpatient: Span
+    albumin_outpatient: Span
+
+
+class MonitoringNumbers(_Section, frozen=True):
+    """When a magnesium is due, beyond the intervals of the drug tables."""
+
+    grace_percent: Figure
+    grace_least: Span
+    digoxin: Span
+    ppi: Span
+    ordered: Span
+
+
+class SparingNumbers(_Section, frozen=True):
+    """When a potassium-sparing diuretic may be mentioned."""
+
+    potassium_below: Limit
+    egfr_from: Limit
+    persisting: Span
+
+
 class CurrentNumbers(_Section, frozen=True):
     """How long a fact stays current."""
 
@@ -190,6 +225,9 @@ class CurrentNumbers(_Section, frozen=True):
     kidney_outpatient: Span
     qtc_inpatient: Span
     qtc_outpatient: Span
+    ionized_calcium_inpatient: Span
+    calcium_inpatient: Span
+    calcium_outpatient: Span
     acute_condition: Span
 
 
@@ -219,6 +257,51 @@ class ExposureNumbers(_Section, frozen=True):
     intravenous_magnesium: Span
 
 
+class UrineNumbers(_Section, frozen=True):
+    """Urine calcium, potassium and daily magnesium, and which samples belong together."""
+
+    low_calcium: Limit
+    high_calcium: Limit
+    renal_potassium: Limit
+    ttkg: Figure
+    ttkg_sodium: Limit
+    daily_magnesium: Limit
+    collection: Span
+    pair: Span
+    serum_pair: Span
+    shown_for: Span
+
+
+class AcidBaseNumbers(_Section, frozen=True):
+    """Bicarbonate, and the pH that makes it an acidosis or an alkalosis."""
+
+    high: Limit
+    low: Limit
+    chloride_high: Limit
+    alkaline: Limit
+    acid: Limit
+    ph_pair: Span
+    inpatient: Span
+    outpatient: Span
+
+
+class DifferentialNumbers(_Section, frozen=True):
+    """What the list of possible causes uses."""
+
+    most: Figure
+    young: Figure
+    infant: Figure
+    pth_high: Limit
+
+
+class CtcaeNumbers(_Section, frozen=True):
+    """Limits of the CTCAE grades of hypomagnesemia; grade 1 begins at the lower limit of normal."""
+
+    grade_2: Limit
+    grade_3: Limit
+    grade_4: Limit
+
+
 class PopulationNumbers(_Section, frozen=True):
     """Who the adult rules are for."""
 
@@ -243,17 +326,24 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
 
     version: str
     zone: str
-    order_sign_minimum: str
+    order_sign_minimum: Literal["info", "warning", "critical"]
     palliative_critical: bool
     magnesium: MagnesiumNumbers
     potassium: PotassiumNumbers
     femg: FemgNumbers
     kidney: KidneyNumbers
     ecg: EcgNumbers
+    calcium: CalciumNumbers
+    monitoring: MonitoringNumbers
+    sparing: SparingNumbers
     current: CurrentNumbers
     quality: QualityNumbers
     exposure: ExposureNumbers
     population: PopulationNumbers
+    urine: UrineNumbers
+    acid_base: AcidBaseNumbers
+    differential: DifferentialNumbers
+    ctcae: CtcaeNumbers
     products: Mapping[str, Product]
 
     @cached_property
@@ -339,6 +429,11 @@ def _site_number(default: Mapping[str, Any], value: Mapping[str, Any], where: st
         msg = f"{where}: a number the site changes needs `reviewed = YYYY-MM-DD`, the day the site agreed on it"
         raise KnowledgeError(msg)
     measures = {"days", "hours", "minutes"}
+    units, printed = default.get("printed", {}), value.get("printed")
+    if isinstance(printed, dict) and not units.keys() <= printed.keys():
+        # A result arrives in any of these units: comparing would fail at the bedside.
+        msg = f"{where} must print the limit in {', '.join(sorted(units))}"
+        raise KnowledgeError(msg)
     kept = {k: v for k, v in default.items() if not (measures & value.keys() and k in measures)}
     return {**kept, "sources": ["site"], **value, "basis": "site"}
 
@@ -347,26 +442,37 @@ def _policy(table: Mapping[str, Any], name: str) -> Policy:
     try:
         policy = msgspec.convert(_with_ids(table, ""), Policy, strict=True)
         policy.time_zone  # noqa: B018  an unknown zone is refused here, not at the first request
-    except (msgspec.ValidationError, ZoneInfoNotFoundError, ValueError) as error:
+    except (msgspec.ValidationError, ZoneInfoNotFoundError, OSError, ValueError) as error:
         msg = f"{name}: {error}"
         raise KnowledgeError(msg) from error
-    for number in policy.numbers.values():
-        if isinstance(number, Limit):
-            _check_units(number, name)
+    _check_finite(policy, name)
+    _check_order(policy, name)
     return policy
 
 
-def _check_units(limit: Limit, name: str) -> None:
-    """Refuse a limit that misses a unit in which results arrive: comparing would fail at the bedside."""
-    wanted = {
-        "magnesium": {"mmol/L", "mg/dL", "mEq/L"},
-        "calcium": {"mmol/L", "mg/dL", "mEq/L"},
-        "creatinine": {"umol/L", "mg/dL"},
-    }
-    for substance, units in wanted.items():
-        about = limit.id.startswith(f"{substance}.") or f".{substance}_" in limit.id
-        if about and not units <= limit.printed.keys():
-            msg = f"{name}: {limit.id} must print the limit in {', '.join(sorted(units))}"
+def _check_finite(policy: Policy, name: str) -> None:
+    """Refuse ``nan`` and ``inf``, which TOML allows: nothing can be compared with them."""
+    for number in policy.numbers.values():
+        values = list(number.printed.values()) if isinstance(number, Limit) else []
+        values += [number.value] if isinstance(number, Figure) else []
+        if not all(value.is_finite() for value in values):
+            msg = f"{name}: {number.id} must be a finite number"
+            raise KnowledgeError(msg)
+
+
+def _check_order(policy: Policy, name: str) -> None:
+    """Refuse magnesium limits that do not rise from severe to high: a status would vanish or swallow another."""
+    numbers = policy.magnesium
+    for unit in numbers.severe.printed:
+        limits = [limit.printed[unit] for limit in (numbers.severe, numbers.low, numbers.borderline, numbers.high)]
+        if limits != sorted(limits):
+            msg = f"{name}: the magnesium limits in {unit} must rise from severe over low and borderline to high"
+            raise KnowledgeError(msg)
+    grades = policy.ctcae
+    for unit in grades.grade_2.printed:
+        limits = [limit.printed[unit] for limit in (grades.grade_4, grades.grade_3, grades.grade_2)]
+        if limits != sorted(limits):
+            msg = f"{name}: the CTCAE limits in {unit} must rise from grade 4 to grade 2"
             raise KnowledgeError(msg)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 
+from magnesium.drugs import still_on
 from magnesium.facts import Analyte, Exposure, ExposureKind, LabResult, PatientFacts, Route, Setting, Unusable
+from magnesium.moment import When
 from magnesium.policy import Policy, Span
 from magnesium.problems import Problems
 from magnesium.replacement import potassium_replacement
@@ -28,6 +29,8 @@ class PotassiumReading:
     severe: bool = False
     not_conclusive: bool = False
     """A bounded result that may or may not be below the limit."""
+    conflicting: bool = False
+    """Usable results of one instant differ: one is low, another is not."""
     unverified: tuple[Unusable, ...] = ()
     refractory_since: LabResult | None = None
     """The earlier low result against which the current one counts as refractory."""
@@ -47,10 +50,11 @@ def read_potassium(facts: PatientFacts, problems: Problems, policy: Policy, as_o
     )
     inpatient = facts.setting is Setting.INPATIENT
     window = policy.current.potassium_inpatient if inpatient else policy.current.potassium_outpatient
-    result = lowest(found.newest)
+    below = {r: numbers.low.below(r.quantity) for r in found.newest}
+    result = lowest(r for r in below if below[r]) or lowest(below)
     if result is None or not result.when.surely_within(window.delta, as_of):
         return PotassiumReading(unverified=found.unverified_newer)
-    low = numbers.low.below(result.quantity)
+    low = below[result]
     earlier, resisted = _refractory(result, found, facts, problems, policy) if low else (None, None)
     return PotassiumReading(
         result=result,
@@ -58,6 +62,7 @@ def read_potassium(facts: PatientFacts, problems: Problems, policy: Policy, as_o
         moderate=numbers.moderate.below(result.quantity) is True,
         severe=numbers.severe.below(result.quantity) is True,
         not_conclusive=low is None,
+        conflicting={True, False} <= set(below.values()),
         unverified=found.unverified_newer,
         refractory_since=earlier,
         resisted=resisted,
@@ -73,21 +78,26 @@ def _refractory(
     numbers = policy.potassium
     inpatient = facts.setting is Setting.INPATIENT
     reach = numbers.refractory_inpatient if inpatient else numbers.refractory_outpatient
-    # Suspect results cannot say that potassium was low, but a normal one between the two breaks the course.
-    suspect = tuple(u.when for u in found.unusable if u.reason == "suspect-specimen" and u.when is not None)
+    replacement = sorted(
+        (e for e in facts.exposures if potassium_replacement(e, policy)), key=lambda e: (e.source.reference, e.label)
+    )
+    normal = max((w.latest for w in _not_low(found, policy) if w.earliest < current.when.latest), default=None)
     for earlier in reversed(found.before(current)):
-        if numbers.low.below(earlier.quantity) is not True:
+        if normal is not None and normal >= earlier.when.earliest:
             return None, None
-        if any(earlier.when.earliest <= when.latest <= current.when.latest for when in suspect):
-            return None, None
-        if not _apart(earlier, current, numbers.refractory_gap, reach):
+        if not _apart(earlier, current, numbers.refractory_gap, reach) or _may_have_risen(earlier, current, policy):
             continue
-        if _rose(earlier, current, policy):
-            continue
-        resisted = _effective_replacement(earlier, current, facts, policy)
+        resisted = next((e for e in replacement if _effective(e, earlier, current, policy)), None)
         if resisted is not None:
             return earlier, resisted
     return None, None
+
+
+def _not_low(found: Series, policy: Policy) -> tuple[When, ...]:
+    """Return when potassium was, or may have been, normal: suspect specimens are set aside only where not low."""
+    usable = (r.when for r in found.results if policy.potassium.low.below(r.quantity) is not True)
+    suspect = (u.when for u in found.unusable if u.reason == "suspect-specimen" and u.when is not None)
+    return (*usable, *suspect)
 
 
 def _apart(earlier: LabResult, current: LabResult, least: Span, most: Span) -> bool:
@@ -96,22 +106,12 @@ def _apart(earlier: LabResult, current: LabResult, least: Span, most: Span) -> b
     return shortest >= least.delta and longest <= most.delta
 
 
-def _rose(earlier: LabResult, current: LabResult, policy: Policy) -> bool:
-    """Whether potassium may have risen by the policy's step; a bound leaves it open, and open is not refractory."""
-    if earlier.quantity.comparator or current.quantity.comparator:
-        return True
-    step = Fraction(policy.potassium.refractory_rise.printed["mmol/L"])
-    return current.quantity.canonical - earlier.quantity.canonical >= step
-
-
-def _effective_replacement(
-    earlier: LabResult, current: LabResult, facts: PatientFacts, policy: Policy
-) -> Exposure | None:
-    candidates = sorted(facts.exposures, key=lambda e: (e.source.reference, e.label))
-    return next(
-        (e for e in candidates if potassium_replacement(e, policy) and _effective(e, earlier, current, policy)),
-        None,
-    )
+def _may_have_risen(earlier: LabResult, current: LabResult, policy: Policy) -> bool:
+    """Whether potassium may have risen by the policy's step: what a bound leaves open is not called refractory."""
+    top, top_side = current.quantity.interval.high
+    bottom, bottom_side = earlier.quantity.interval.low
+    step = policy.potassium.refractory_rise.printed[current.quantity.unit.printed]
+    return (top - bottom, top_side - bottom_side) >= (step, 0)
 
 
 def _effective(exposure: Exposure, earlier: LabResult, current: LabResult, policy: Policy) -> bool:
@@ -127,5 +127,6 @@ def _effective(exposure: Exposure, earlier: LabResult, current: LabResult, polic
         return in_time and start.earliest >= earlier.when.latest
     if exposure.as_needed or exposure.single_dose:
         return False
-    lasted = exposure.end is None or exposure.end.earliest >= current.when.latest
-    return lasted and start.surely_by(current.when.earliest - numbers.effective_order.delta)
+    end, sample = exposure.end, current.when
+    lasted = end.earliest >= sample.latest if end is not None else still_on(exposure, policy, sample.latest)
+    return lasted and start.surely_by(sample.earliest - numbers.effective_order.delta)

@@ -99,7 +99,7 @@ def read_problems(facts: PatientFacts, policy: Policy, as_of: datetime) -> Probl
     for fact in sorted(facts.conditions, key=lambda f: (f.condition, f.source.reference)):
         if fact.certainty is Certainty.ESTABLISHED and _in_effect(fact, policy, as_of):
             by_slug.setdefault(fact.condition, []).append(fact)
-    injuries = by_slug.pop("acute_kidney_injury", [])
+    injuries = by_slug.get("acute_kidney_injury", [])
     return Problems(
         by_slug={slug: tuple(found) for slug, found in by_slug.items()},
         acute_kidney_injury=injuries[0].label or "recorded acute kidney injury" if injuries else "",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from enum import StrEnum
 from fractions import Fraction
+from typing import assert_never
 
 
 class Comparator(StrEnum):
@@ -72,6 +73,7 @@ class Interval:
                 return cls((value, 1), _HIGHEST)
             case Comparator.AT_LEAST:
                 return cls((value, 0), _HIGHEST)
+        assert_never(comparator)
 
     def overlaps(self, low: Edge | None, high: Edge | None) -> bool:
         """Whether some allowed value lies between two edges; ``None`` leaves a side open."""

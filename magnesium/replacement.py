@@ -5,10 +5,10 @@ Losartan potassium and esomeprazole magnesium never get here: the readers know t
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from magnesium.drugs import members
-from magnesium.facts import Exposure, ExposureKind, Route
+from magnesium.drugs import members, still_on
+from magnesium.facts import Exposure, ExposureKind, LabResult, PatientFacts, Route
 from magnesium.policy import Policy
 
 # Salts taken as antacid, laxative or bowel preparation rather than to replace magnesium.
@@ -22,7 +22,8 @@ _ANTACID_SALTS = frozenset(
     }
 )
 _LIQUID_FORMS = ("solution", "liquid", "suspension", "powder", "effervescent")
-_INJECTED = frozenset({Route.INTRAVENOUS, Route.PARENTERAL})
+INJECTED = frozenset({Route.INTRAVENOUS, Route.PARENTERAL})
+"""Routes that reach the blood at once, or nearly so."""
 
 
 def of_class(exposure: Exposure, code: str) -> bool:
@@ -46,7 +47,7 @@ def magnesium_replacement(exposure: Exposure) -> bool:
     salts = set(exposure.ingredients)
     if salts & _ANTACID_SALTS:
         return False
-    oral = exposure.route not in _INJECTED
+    oral = exposure.route not in INJECTED
     if "magnesium sulfate" in salts and exposure.route is Route.ORAL:
         return False
     liquid = any(form in exposure.dose_form.casefold() for form in _LIQUID_FORMS)
@@ -56,7 +57,7 @@ def magnesium_replacement(exposure: Exposure) -> bool:
 def intravenous_magnesium(exposure: Exposure) -> bool:
     """Whether a product is injected magnesium (intramuscular counts: it reaches the blood as well)."""
     sulfate_of_unknown_route = exposure.route is Route.SYSTEMIC and "magnesium sulfate" in exposure.ingredients
-    return magnesium_load(exposure) and (exposure.route in _INJECTED or sulfate_of_unknown_route)
+    return magnesium_load(exposure) and (exposure.route in INJECTED or sulfate_of_unknown_route)
 
 
 def potassium_replacement(exposure: Exposure, policy: Policy) -> bool:
@@ -78,3 +79,27 @@ def began_after(exposure: Exposure, moment: datetime, as_of: datetime) -> bool:
     if exposure.kind is ExposureKind.DRAFT or exposure.start is None:
         return False
     return exposure.start.surely_after(moment) and exposure.start.surely_by(as_of)
+
+
+def magnesium_given_before(
+    sample: LabResult, facts: PatientFacts, policy: Policy, *, collected_over: timedelta = timedelta()
+) -> bool:
+    """Whether magnesium may have reached the patient while urine was collected, or shortly before it.
+
+    Shortly is ``femg.after_intravenous`` or ``femg.after_oral``. As-needed and single-dose orders count only through
+    their administrations.
+    """
+    return any(_reached(e, sample, policy, collected_over) for e in facts.exposures if magnesium_load(e))
+
+
+def _reached(exposure: Exposure, sample: LabResult, policy: Policy, collected_over: timedelta) -> bool:
+    administered = exposure.kind is ExposureKind.ADMINISTRATION
+    if not administered and (exposure.as_needed or exposure.single_dose):
+        return False
+    if exposure.start is not None and exposure.start.surely_after(sample.when.latest):
+        return False
+    last = exposure.end or (exposure.start if administered else None)
+    if last is None:
+        return still_on(exposure, policy, sample.when.latest)
+    window = policy.femg.after_intravenous if intravenous_magnesium(exposure) else policy.femg.after_oral
+    return last.possibly_within(window.delta, sample.when.earliest - collected_over)

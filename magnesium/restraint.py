@@ -9,7 +9,7 @@ from magnesium.picture import ClinicalPicture
 from magnesium.status import Currency
 from magnesium.verdict import Indicator
 
-PAEDIATRIC = "Under 18: paediatric limits are not configured; adult limits are shown and no dose is proposed."
+PAEDIATRIC = "Under 18: pediatric limits are not configured; adult limits are shown and no dose is proposed."
 
 
 def restrained(

@@ -21,14 +21,19 @@ class Series:
     @property
     def newest(self) -> tuple[LabResult, ...]:
         """The results that may be the newest: more than one where times coincide or overlap."""
-        return tuple(r for r in self.results if not any(r.when.surely_before(o.when) for o in self.results))
+        last = self._last_start
+        return tuple(r for r in self.results if last is None or r.when.latest >= last)
 
     @property
     def unverified_newer(self) -> tuple[Unusable, ...]:
         """Results that may be newer than the newest usable one and could not be used."""
-        return tuple(
-            u for u in self.unusable if u.when is None or not any(u.when.surely_before(r.when) for r in self.results)
-        )
+        last = self._last_start
+        return tuple(u for u in self.unusable if u.when is None or last is None or u.when.latest >= last)
+
+    @property
+    def _last_start(self) -> datetime | None:
+        """The instant before which something is surely older than some usable result."""
+        return max((r.when.earliest for r in self.results), default=None)
 
     def before(self, result: LabResult) -> tuple[LabResult, ...]:
         """The usable results surely drawn before this one, oldest first."""
@@ -116,16 +121,17 @@ def _each_sample_once(results: Iterable[LabResult], policy: Policy) -> list[LabR
     Each copy pairs with one earlier result, so two genuine repeats of a value stay two.
     """
     kept: list[LabResult] = []
-    copied: set[int] = set()
+    open_to_copies: list[LabResult] = []
     for result in results:
-        original = next(
-            (index for index, other in enumerate(kept) if index not in copied and _same_sample(other, result, policy)),
-            None,
-        )
+        # What lies further back than the window can have no copy any more: results come oldest first.
+        reach = result.when.earliest - policy.quality.charted_twice.delta
+        open_to_copies = [other for other in open_to_copies if other.when.earliest >= reach]
+        original = next((other for other in open_to_copies if _same_sample(other, result, policy)), None)
         if original is None:
             kept.append(result)
+            open_to_copies.append(result)
         else:
-            copied.add(original)
+            open_to_copies.remove(original)
     return kept
 
 
@@ -141,3 +147,8 @@ def _same_sample(first: LabResult, second: LabResult, policy: Policy) -> bool:
 def lowest(results: Iterable[LabResult]) -> LabResult | None:
     """Return the result with the lowest value; ties by reference, so that the order of input never matters."""
     return min(results, key=lambda r: (r.quantity.canonical, r.source.reference), default=None)
+
+
+def highest(results: Iterable[LabResult]) -> LabResult | None:
+    """Return the result with the highest value; ties by reference, so that the order of input never matters."""
+    return max(results, key=lambda r: (r.quantity.canonical, r.source.reference), default=None)

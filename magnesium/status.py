@@ -83,6 +83,8 @@ class MagnesiumReading:
     """Usable results of one instant differ in status."""
     highest: Status | None = None
     """Of the newest results, the highest status: for the safety of giving magnesium."""
+    highest_result: LabResult | None = None
+    """The newest result with that status; of several the highest."""
     unverified: tuple[Unusable, ...] = ()
     """Newer results that exist and could not be used."""
     previous: LabResult | None = None
@@ -136,6 +138,11 @@ def _read(found: Series, setting: Setting, policy: Policy, as_of: datetime) -> M
         may_be_severe=Status.SEVERE in by_result[result] and acted[result] is not Status.SEVERE,
         conflicting=len(known) > 1,
         highest=max(known, default=None),
+        highest_result=max(
+            (r for r, status in acted.items() if status is not None),
+            key=lambda r: (acted[r] or Status.SEVERE, r.quantity.canonical, r.source.reference),
+            default=None,
+        ),
         unverified=unverified,
         previous=earlier[-1] if earlier else None,
         usable=found.results,

@@ -12,7 +12,7 @@ from magnesium.moment import When
 from magnesium.status import Status
 
 STATUS = {
-    Status.SEVERE: "severe",
+    Status.SEVERE: "severely low",
     Status.LOW: "low",
     Status.BORDERLINE: "borderline",
     Status.NORMAL: "in the usual range",

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from magnesium.policy import Policy, load_site
+from tests.data_sets import find_shared
 
 # No deadline: a slow machine is no bug. In CI the same examples every time: a red build has to mean a change.
 settings.register_profile("dev", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, max_examples=300, print_blob=True)
+settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, max_examples=200, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
@@ -25,13 +26,3 @@ def policy() -> Policy:
 def shared(pytestconfig: pytest.Config) -> Path:
     """The folder with the hospital data sets; where it is absent the test skips, or fails if it must not be absent."""
     return find_shared(pytestconfig.rootpath, required=os.environ.get("MAGNESIUM_CDS_REQUIRE_SHARED") == "1")
-
-
-def find_shared(root: Path, *, required: bool) -> Path:
-    folder = root.parent / "shared"
-    if folder.is_dir():
-        return folder
-    reason = f"the shared data sets are not at {folder}"
-    if required:
-        pytest.fail(f"{reason}, and MAGNESIUM_CDS_REQUIRE_SHARED=1 asks for them", pytrace=False)
-    pytest.skip(reason)

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
-from cds_service import clock
+from cds_service.budget import Stopwatch
 from cds_service.envelope import HookRequest, parse_body, read_request
 from cds_service.errors import unknown_service, unsupported_media_type
 from cds_service.evaluation import Evaluation
@@ -20,21 +20,23 @@ from cds_service.logging import Log
 from cds_service.wire import json_response
 from hooks.service import HookService
 
-Evaluate = Callable[[HookRequest, HookService], Evaluation]
+Evaluate = Callable[[HookRequest, HookService, float], Evaluation]
 
 
-def blueprint(services: Mapping[str, HookService], evaluate: Evaluate, log: Log, *, max_depth: int) -> Blueprint:
-    """Return the route; ``evaluate`` turns a checked request into facts and cards."""
+def blueprint(
+    services: Mapping[str, HookService], evaluate: Evaluate, log: Log, *, stopwatch: Stopwatch, max_depth: int
+) -> Blueprint:
+    """Return the route; ``evaluate`` turns a checked request, and when it arrived, into facts and cards."""
     routes = Blueprint("service_call", __name__)
 
     @routes.before_request
     def start() -> None:
-        g.started = clock.stopwatch()
+        g.started = stopwatch()
         g.seen = {}
 
     @routes.after_request
     def write_down(answer: Response) -> Response:
-        duration = round((clock.stopwatch() - g.started) * 1000, 1)
+        duration = round((stopwatch() - g.started) * 1000, 1)
         log.info("service-call", status=answer.status_code, duration_ms=duration, **g.seen)
         return answer
 
@@ -46,7 +48,7 @@ def blueprint(services: Mapping[str, HookService], evaluate: Evaluate, log: Log,
         g.seen = {"service": service.id, "hook": service.hook.value}
         _check_media_type()
         body = parse_body(_body(), max_depth=max_depth)
-        evaluation = evaluate(read_request(body, hook=service.hook.value), service)
+        evaluation = evaluate(read_request(body, hook=service.hook.value), service, g.started)
         answer = evaluation.answer
         g.seen |= {
             "cards": len(answer.cards),

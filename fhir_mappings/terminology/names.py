@@ -21,6 +21,10 @@ _START = "start"
 _T = TypeVar("_T")
 # Shorter words before the name are units, counts and abbreviations, no drugs.
 _SHORTEST_DRUG_WORD = 3
+# Potassium replacement comes in bags of up to 100 mL; a litre bag, or an amount per litre, is a fluid that holds some.
+_VOLUME = re.compile(r"(\d[\d,]*) *ml\b")
+_PER_LITRE = re.compile(r"/ *(l|liter|litre)\b")
+_LARGEST_BAG_ML = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class NameIndex:
             return None
         return DrugConcept(
             ingredients=tuple(sorted({ingredient for name in names for ingredient in name.ingredients})),
-            other_ingredients=_others(names),
+            other_ingredients=True if _is_fluid(text) else _others(names),
             route_kind=self._route(all_words, names),
             dose_form="",
             name=" / ".join(dict.fromkeys(name.phrase for name in names)),
@@ -124,6 +128,13 @@ class NameIndex:
             return RouteKind.LOCAL
         kinds = said or hinted
         return kinds.pop() if len(kinds) == 1 else RouteKind.UNSPECIFIED
+
+
+def _is_fluid(text: str) -> bool:
+    """Whether the text names a volume that is given for its own sake, whatever else is in it."""
+    lower = text.casefold()
+    volumes = (int(volume.replace(",", "")) for volume in _VOLUME.findall(lower))
+    return bool(_PER_LITRE.search(lower)) or any(volume >= _LARGEST_BAG_ML for volume in volumes)
 
 
 def _follows_a_word(before: list[str]) -> bool:

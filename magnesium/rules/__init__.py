@@ -11,9 +11,13 @@ from typing import Final
 
 from magnesium.picture import ClinicalPicture
 from magnesium.rules import (
+    arrhythmia_risk,
     cause_of_hypomagnesemia,
+    hypocalcemia,
     hypokalemia,
     hypomagnesemia,
+    magnesium_monitoring,
+    magnesium_safety,
     magnesium_wasting_drug,
     refractory_hypokalemia,
 )
@@ -38,9 +42,13 @@ class Rule:
 
 
 RULES: Final = (
+    Rule(Topic.SAFETY, "1", _EVERYWHERE, magnesium_safety.judge),
+    Rule(Topic.ARRHYTHMIA, "1", _EVERYWHERE, arrhythmia_risk.judge),
     Rule(Topic.HYPOMAGNESEMIA, "1", _CHART, hypomagnesemia.judge),
     Rule(Topic.REFRACTORY_HYPOKALEMIA, "1", _EVERYWHERE, refractory_hypokalemia.judge),
     Rule(Topic.HYPOKALEMIA, "1", _EVERYWHERE, hypokalemia.judge),
+    Rule(Topic.HYPOCALCEMIA, "1", _CHART, hypocalcemia.judge),
     Rule(Topic.WASTING_DRUG, "1", _EVERYWHERE, magnesium_wasting_drug.judge),
-    Rule(Topic.CAUSE, "1", _CHART, cause_of_hypomagnesemia.judge),
+    Rule(Topic.MONITORING, "1", _CHART, magnesium_monitoring.judge),
+    Rule(Topic.CAUSE, "2", _CHART, cause_of_hypomagnesemia.judge),
 )

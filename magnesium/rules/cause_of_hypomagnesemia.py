@@ -1,26 +1,31 @@
-"""Where the magnesium goes: the fractional excretion of magnesium and its reading.
+"""Where the magnesium goes: the fractional excretion of magnesium, urine calcium, and the possible causes.
 
 What it says
-    FEMg and what it suggests, with the four results it is computed from; or, where nothing explains the low
-    magnesium and FEMg cannot be computed, an offer to measure it.
+    FEMg and what it suggests, with the four results it is computed from; urine calcium/creatinine; the possible
+    causes, each with what the patient has for and against it (``magnesium.causes``); or, where no drug and no gut
+    condition explains the low magnesium and FEMg cannot be computed, an offer to measure it.
 Why
-    FEMg tells renal from extrarenal loss [S0-194 to S0-197, S1-004, S2-028].
+    FEMg tells renal from extrarenal loss [S0-194 to S0-197, S1-004, S2-028]; urine calcium tells the tubular
+    disorders apart [S2-029]. The sources of each cause stand in knowledge/causes.csv.
 When it is silent
     Magnesium not severe or low now; known Gitelman or Bartter syndrome; dialysis; palliative care; obstetric
     magnesium; no FEMg but a wasting drug or gut condition explains enough for a card of its own.
 When it cannot tell
     It says which sample is missing.
 Sources
-    S0-047, S0-194 to S0-198, S1-004, S1-005, S2-028, S2-030, S2-031 (contradicts S0-195: 2-4 % is equivocal); elisaf.
+    S0-047, S0-193 to S0-198, S1-004, S1-005, S2-028 to S2-031 (S2-031 contradicts S0-195: 2-4 % is equivocal); elisaf.
 """
 
 from __future__ import annotations
 
 from magnesium import words
+from magnesium.cause_table import Kind
+from magnesium.causes import Candidate, differential
 from magnesium.femg import FractionalExcretion, NotComputable, Reading
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
 from magnesium.restraint import population_notes, restrained
+from magnesium.urine import UrineCalcium, read_urine_calcium
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown, Verdict
 
 _THRESHOLDS = ("femg.filterable", "femg.renal", "femg.extrarenal", "kidney.full", "kidney.reduced")
@@ -39,13 +44,12 @@ def judge(picture: ClinicalPicture) -> Verdict:
     shown = restrained(Indicator.INFO, picture, unverified=False, palliative_silent=True)
     if shown is None:
         return Quiet(topic, "palliative care")
-    match picture.femg:
-        case FractionalExcretion(reading=Reading.NOT_LOW):
-            return _not_computable(picture, shown, ("a urine sample taken while magnesium was low",))
-        case FractionalExcretion() as femg:
-            return _read(picture, femg, shown)
-        case NotComputable(missing=missing):
-            return _not_computable(picture, shown, missing)
+    femg = picture.femg
+    if isinstance(femg, NotComputable):
+        return _not_computable(picture, shown, femg.missing)
+    if femg.reading is Reading.NOT_LOW:
+        return _not_computable(picture, shown, ("urine sample taken while magnesium was low",))
+    return _read(picture, femg, shown)
 
 
 def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indicator) -> Finding:
@@ -57,21 +61,30 @@ def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indica
         else ()
     )
     kidney = f"; {picture.kidney.filtration.value}" if not picture.kidney.acute_injury else "; acute kidney injury"
+    candidates = differential(picture)
+    calcium = read_urine_calcium(picture.facts, picture.policy, picture.as_of)
     return Finding(
         topic=Topic.CAUSE,
         indicator=indicator,
         summary=f"FEMg {femg.text}: {femg.reading.value}",
-        what=(f"FEMg {femg.text} from {words.listed(map(words.result, femg.results))}{kidney}.", *likely),
+        what=(
+            f"FEMg {femg.text} from {words.listed(map(words.result, femg.results))}{kidney}.",
+            *likely,
+            *_calcium_line(calcium),
+            *(candidate.line for candidate in candidates),
+        ),
         why=("FEMg compares what the kidney lets go with what it filters; normal subjects excrete 0.5-4 %.",),
-        act=(_ACT[femg.reading], *population_notes(picture)),
+        act=(_ACT[femg.reading], *_genetics(candidates), *population_notes(picture)),
         evidence=grounds(
             picture,
             *femg.results,
             picture.kidney.basis,
             *(i.exposure for i in diuretics),
-            thresholds=_THRESHOLDS,
-            citations=_CITATIONS,
-            derived=(("FEMg", femg.text), ("reading", femg.reading.value)),
+            *(calcium.results if calcium else ()),
+            *(fact for candidate in candidates for fact in candidate.facts),
+            thresholds=(*_THRESHOLDS, *_thresholds(calcium)),
+            citations=(*_CITATIONS, *_sources(candidates)),
+            derived=(("FEMg", femg.text), ("reading", femg.reading.value), *_calcium_derived(calcium)),
         ),
     )
 
@@ -95,19 +108,63 @@ def _not_computable(picture: ClinicalPicture, indicator: Indicator, missing: tup
         return Unknown(Topic.CAUSE, f"FEMg not computable: no {words.listed(missing)}")
     result = picture.magnesium.result
     assert result is not None  # a deficient magnesium has a result  # noqa: S101
+    candidates = differential(picture)
+    calcium = read_urine_calcium(picture.facts, picture.policy, picture.as_of)
+    reason = "possible causes listed" if candidates else "without an evident reason"
     return Finding(
         topic=Topic.CAUSE,
         indicator=indicator,
-        summary="Low magnesium without an evident reason: urine Mg and creatinine would tell renal from gut loss",
+        summary=f"Low magnesium, {reason}: urine Mg and creatinine would tell renal from gut loss",
         what=(
             f"{words.sentence(words.result(result))}; no wasting drug and no gut condition on record.",
             f"FEMg not computable: no {words.listed(missing)}.",
+            *_calcium_line(calcium),
+            *(candidate.line for candidate in candidates),
         ),
         why=("FEMg tells renal from extrarenal loss.",),
         act=(
-            "Spot urine Mg, creatinine and calcium, serum Mg and creatinine the same day, before giving magnesium.",
+            _ask_for_urine(picture),
+            *_genetics(candidates),
             *population_notes(picture),
         ),
         proposals=(Proposal.URINE_MAGNESIUM,),
-        evidence=grounds(picture, result, thresholds=_THRESHOLDS, citations=_CITATIONS, missing=missing),
+        evidence=grounds(
+            picture,
+            result,
+            *(calcium.results if calcium else ()),
+            *(fact for candidate in candidates for fact in candidate.facts),
+            thresholds=(*_THRESHOLDS, *_thresholds(calcium)),
+            citations=(*_CITATIONS, *_sources(candidates)),
+            derived=_calcium_derived(calcium),
+            missing=missing,
+        ),
     )
+
+
+def _ask_for_urine(picture: ClinicalPicture) -> str:
+    given = bool(picture.magnesium_ordered)
+    when = "two days after the last magnesium" if given else "before giving magnesium"
+    return f"Spot urine Mg, creatinine and calcium, serum Mg and creatinine the same day, {when}."
+
+
+def _calcium_line(calcium: UrineCalcium | None) -> tuple[str, ...]:
+    if calcium is None:
+        return ()
+    return (f"Urine calcium/creatinine {calcium.text}: {calcium.level or 'not conclusive'}.",)
+
+
+def _calcium_derived(calcium: UrineCalcium | None) -> tuple[tuple[str, str], ...]:
+    return (("urine calcium/creatinine", calcium.text),) if calcium else ()
+
+
+def _thresholds(calcium: UrineCalcium | None) -> tuple[str, ...]:
+    return ("urine.low_calcium", "urine.high_calcium") if calcium else ()
+
+
+def _sources(candidates: tuple[Candidate, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(source for candidate in candidates for source in candidate.cause.sources))
+
+
+def _genetics(candidates: tuple[Candidate, ...]) -> tuple[str, ...]:
+    inherited = any(candidate.cause.kind is Kind.INHERITED for candidate in candidates)
+    return ("Consider genetics: an inherited cause is possible, not shown.",) if inherited else ()

@@ -60,7 +60,7 @@ def _finding(picture: ClinicalPicture, result: LabResult, indicator: Indicator, 
     plan = advice.replace_magnesium(picture) if reading.deficient and not handled else advice.Advice()
     measure = not reading.deficient or reading.currency is Currency.AGING
     replace_potassium = () if picture.potassium_ordered else picture.guard.permits(Proposal.POTASSIUM)
-    measured = (Proposal.SERUM_MAGNESIUM,) if measure else ()
+    measured = advice.measure_magnesium(picture) if measure else ()
     proposals = tuple(dict.fromkeys((*measured, *plan.proposals, *replace_potassium)))
     if reading.deficient and reading.result is not None:
         summary = f"Low potassium ({words.value(result)}) and low magnesium ({words.value(reading.result)})"

@@ -16,12 +16,14 @@ Sources
 from __future__ import annotations
 
 from magnesium import advice, words
+from magnesium.ctcae import ctcae_grade, graded
 from magnesium.facts import LabResult
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
 from magnesium.restraint import for_age_of_result, population_notes, restrained
+from magnesium.sparing import sparing_diuretic
 from magnesium.status import Currency, Status
-from magnesium.verdict import Evidence, Fact, Finding, Indicator, Proposal, Quiet, Topic, Unknown, Verdict
+from magnesium.verdict import Evidence, Fact, Finding, Indicator, Quiet, Topic, Unknown, Verdict
 
 _BY_STATUS = {
     Status.SEVERE: Indicator.CRITICAL,
@@ -60,14 +62,17 @@ def judge(picture: ClinicalPicture) -> Verdict:
 
 def _borderline_matters(picture: ClinicalPicture) -> bool:
     """Borderline is worth a line only beside something that low magnesium makes worse; in pregnancy never."""
-    if picture.problems.pregnancy:
-        return False
-    return bool(
-        picture.potassium.refractory_since
-        or picture.qt_drugs
-        or picture.digoxin
-        or picture.problems.of("long_qt")
-        or len(picture.regimen.wasting_classes) > 1
+    return bool(_why_borderline_matters(picture)) and not picture.problems.pregnancy
+
+
+def _why_borderline_matters(picture: ClinicalPicture) -> tuple[str, ...]:
+    heart = (*picture.qt_drugs, *picture.digoxin)
+    several = len(picture.regimen.wasting_classes) > 1
+    return (
+        *(("Potassium stays low despite replacement.",) if picture.potassium.refractory_since else ()),
+        *((f"Heart rhythm at stake: {words.listed(map(words.name, heart))}.",) if heart else ()),
+        *(("Long QT syndrome.",) if picture.problems.of("long_qt") else ()),
+        *((f"May waste magnesium: {words.listed(i.drug.ingredient for i in picture.wasting)}.",) if several else ()),
     )
 
 
@@ -89,7 +94,7 @@ def _recheck(picture: ClinicalPicture, result: LabResult) -> Verdict:
         what=(f"Last serum magnesium: {words.result(result)}.",),
         why=("Too old to act on; nothing newer is on file that can be read.",),
         act=("Recheck serum magnesium.",),
-        proposals=(Proposal.SERUM_MAGNESIUM,),
+        proposals=advice.measure_magnesium(picture),
         evidence=_evidence(picture, result),
     )
 
@@ -99,25 +104,32 @@ def _low(picture: ClinicalPicture, result: LabResult, indicator: Indicator) -> F
     assert status is not None  # the caller has returned on None  # noqa: S101
     plan = advice.replace_magnesium(picture) if status.deficient else advice.Advice()
     recheck = reading.currency is Currency.AGING or reading.conflicting or reading.unverified or not status.deficient
-    recheck_order = (Proposal.SERUM_MAGNESIUM,) if recheck and Proposal.SERUM_MAGNESIUM not in plan.proposals else ()
+    recheck_order = advice.measure_magnesium(picture) if recheck else ()
     return Finding(
         topic=Topic.HYPOMAGNESEMIA,
         indicator=indicator,
         summary=f"{_headline(status, may_be_severe=reading.may_be_severe)}: {words.result(result)}",
         what=_what(picture, result),
         why=_why(status),
-        act=(*plan.act, *_recheck_lines(picture), *population_notes(picture)),
-        proposals=(*plan.proposals, *recheck_order),
+        act=(*plan.act, *_recheck_lines(picture), *_sparing(picture), *population_notes(picture)),
+        proposals=tuple(dict.fromkeys((*plan.proposals, *recheck_order))),
         evidence=_evidence(
             picture,
             result,
             reading.previous,
             picture.potassium.result,
+            reading.highest_result if reading.conflicting else None,
             *picture.magnesium_in_force,
+            *_at_stake(picture, status),
             picture.kidney.basis,
             held_back=plan.held_back,
         ),
     )
+
+
+def _at_stake(picture: ClinicalPicture, status: Status) -> tuple[Fact, ...]:
+    """What made a borderline value worth a card."""
+    return () if status.deficient else (*picture.qt_drugs, *picture.digoxin, *picture.problems.of("long_qt"))
 
 
 def _headline(status: Status, *, may_be_severe: bool) -> str:
@@ -135,10 +147,17 @@ def _what(picture: ClinicalPicture, result: LabResult) -> tuple[str, ...]:
     lines = [f"{words.sentence(words.result(result))}."]
     if reading.may_be_severe:
         lines.append(f"Reported as {result.quantity.text}, may be severe.")
+    if graded(picture) and (grade := ctcae_grade(result, picture.policy)) is not None:
+        lines.append(f"CTCAE grade {grade}.")
+    if reading.conflicting and reading.highest_result is not None:
+        lines.append(f"Another result of that moment: {words.result(reading.highest_result)}.")
     if reading.previous is not None:
         lines.append(f"Before: {words.result(reading.previous)}.")
-    if picture.potassium.low and picture.potassium.result is not None:
-        lines.append(f"Also low: {words.result(picture.potassium.result)}.")
+    if reading.status is Status.BORDERLINE:
+        lines.extend(_why_borderline_matters(picture))
+    potassium = picture.potassium
+    if potassium.low and potassium.result is not None and potassium.refractory_since is None:
+        lines.append(f"Also low: {words.result(potassium.result)}.")
     if still_low := advice.despite(picture):
         lines.append(still_low)
     if begun := picture.magnesium_begun_since_sample:
@@ -156,12 +175,13 @@ def _why(status: Status) -> tuple[str, ...]:
     return ("Serum magnesium is a poor guide to stores: 98-99 % is outside the extracellular space.",)
 
 
+def _sparing(picture: ClinicalPicture) -> tuple[str, ...]:
+    """Said beside the drugs where there are any: that card is about what else can be done."""
+    return () if picture.wasting else sparing_diuretic(picture)
+
+
 def _recheck_lines(picture: ClinicalPicture) -> tuple[str, ...]:
     reading = picture.magnesium
-    if reading.conflicting:
-        return ("Results of one moment disagree: repeat magnesium.",)
-    if reading.unverified:
-        return ("A newer magnesium exists that could not be read: check it in the chart or repeat it.",)
     if reading.currency is Currency.AGING:
         return ("This result is older than three days: recheck.",)
     return () if reading.status is not Status.BORDERLINE else ("Recheck magnesium.",)

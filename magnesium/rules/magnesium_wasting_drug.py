@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
 from magnesium import advice, words
 from magnesium.drugs import Baseline, Drug, DrugClass, Harm, InForce, Weight, members
@@ -26,8 +27,9 @@ from magnesium.facts import Exposure, Match
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
 from magnesium.restraint import for_age_of_result, population_notes, restrained
+from magnesium.sparing import sparing_diuretic
 from magnesium.status import Currency, Status
-from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Verdict
+from magnesium.verdict import Finding, Indicator, Quiet, Topic, Verdict
 
 _THRESHOLDS = (
     "magnesium.severe",
@@ -72,7 +74,7 @@ def _in_force(picture: ClinicalPicture) -> Verdict:
             *(_course(c, picture) for c in classes.values()),
         ),
         why=tuple(f"{words.sentence(c.label)} ({c.site}): {c.mechanism}." for c in classes.values()),
-        act=(*_advice(classes.values()), *population_notes(picture)),
+        act=(*_advice(classes.values()), *sparing_diuretic(picture), *population_notes(picture)),
         evidence=grounds(
             picture,
             reading.result,
@@ -169,8 +171,8 @@ def _row(picture: ClinicalPicture, draft: Exposure, drug: Drug) -> tuple[Indicat
     if reading.stale_deficient or (reading.deficient and _aging(picture)):
         grave = drug.drug_class.harm in _GRAVE or drug.drug_class.harm is Harm.CALCINEURIN
         found.append((Indicator.WARNING if grave else Indicator.INFO, "last value low"))
-    if not found and reading.counts and reading.status is Status.BORDERLINE:
-        found.extend(_when_borderline(picture, draft, drug))
+    if not found and reading.counts and reading.status is Status.BORDERLINE and not picture.problems.pregnancy:
+        found.extend((for_age_of_result(i, picture), why) for i, why in _when_borderline(picture, draft, drug))
     if not found and _no_magnesium_within_interval(picture, drug) and _baseline_wanted(picture, draft, drug):
         found.append((Indicator.INFO, "baseline"))
     if drug.drug_class.code == "ppi" and picture.problems.salt_losing_tubulopathy:
@@ -200,7 +202,7 @@ def _when_borderline(picture: ClinicalPicture, draft: Exposure, drug: Drug) -> l
 
 def _other_wasting(picture: ClinicalPicture, draft: Exposure, drug: Drug, *weights: Weight) -> bool:
     """Whether a wasting drug of another class and of these weights is in force or drafted beside this one."""
-    others = [i.drug for i in picture.regimen.wasting if not i.washing_out]
+    others = [i.drug for i in picture.wasting if not i.washing_out]
     others += [d for other in picture.drafts if other is not draft for d in members(other)]
     others += members(draft)
     return any(o.wasting and o.weight in weights and o.drug_class is not drug.drug_class for o in others)
@@ -231,13 +233,17 @@ def _baseline_wanted(picture: ClinicalPicture, draft: Exposure, drug: Drug) -> b
             return bool(long_ppi or company or risk)
         case Baseline.NONE:
             return False
+    assert_never(drug.drug_class.baseline)
 
 
 def _ordering_finding(picture: ClinicalPicture, judged: list[_Judged], indicator: Indicator) -> Finding:
     reading, worst = picture.magnesium, judged[0]
     classes = {j.drug.drug_class.code: j.drug.drug_class for j in judged}
     plan = advice.replace_magnesium(picture) if reading.deficient else advice.Advice()
-    measure = (Proposal.SERUM_MAGNESIUM,) if (not reading.deficient or _aging(picture) or reading.unverified) else ()
+    fine = reading.counts and reading.status is not None and reading.status >= Status.NORMAL
+    known = fine and all(j.reason != "baseline" for j in judged)
+    measure = not known and (not reading.deficient or _aging(picture) or bool(reading.unverified))
+    measured = advice.measure_magnesium(picture) if measure else ()
     return Finding(
         topic=Topic.WASTING_DRUG,
         indicator=indicator,
@@ -250,7 +256,7 @@ def _ordering_finding(picture: ClinicalPicture, judged: list[_Judged], indicator
             *plan.act,
             *population_notes(picture),
         ),
-        proposals=tuple(dict.fromkeys((*measure, *plan.proposals))),
+        proposals=tuple(dict.fromkeys((*measured, *plan.proposals))),
         evidence=grounds(
             picture,
             reading.result,
@@ -268,10 +274,10 @@ def _ordering_finding(picture: ClinicalPicture, judged: list[_Judged], indicator
 def _summary(picture: ClinicalPicture, judged: list[_Judged]) -> str:
     reading, worst = picture.magnesium, judged[0]
     names = words.few((j.drug.ingredient for j in judged), 2)
-    if worst.reason == "baseline" or reading.result is None or reading.status is None:
-        return f"No current magnesium: check serum Mg before {names}"
     if worst.reason == "PPI in Gitelman or Bartter syndrome":
         return f"{words.sentence(names)} in Gitelman or Bartter syndrome may worsen magnesium loss"
+    if worst.reason == "baseline" or reading.result is None or reading.status is None:
+        return f"No current magnesium: check serum Mg before {names}"
     state = "was low" if worst.reason == "last value low" else f"is {words.STATUS[reading.status]}"
     verb = "continued" if all(j.continued for j in judged) else "ordered"
     return f"Magnesium {state} ({words.value(reading.result)}) and {names} {verb}: may waste magnesium"

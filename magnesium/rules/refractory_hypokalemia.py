@@ -62,8 +62,6 @@ def judge(picture: ClinicalPicture) -> Verdict:
         return Unknown(topic, "no current potassium")
     if picture.potassium.refractory_since is None:
         return Quiet(topic, "potassium is not refractory by the policy's definition")
-    if picture.problems.pregnancy and picture.intravenous_magnesium:
-        return Quiet(topic, "obstetric magnesium therapy")
 
     indicator = _indicator(picture)
     handled = bool(picture.magnesium_drafted) or advice.fitting_replacement_begun(picture)
@@ -114,7 +112,8 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, *, handled: bool) -
     plan = advice.replace_magnesium(picture) if deficient and not handled else advice.Advice()
     measure = not _magnesium_known(picture) or reading.currency is Currency.AGING
     replace_potassium = () if picture.potassium_ordered else picture.guard.permits(Proposal.POTASSIUM)
-    proposals = dict.fromkeys((*((Proposal.SERUM_MAGNESIUM,) if measure else ()), *plan.proposals, *replace_potassium))
+    measured = advice.measure_magnesium(picture) if measure else ()
+    proposals = dict.fromkeys((*measured, *plan.proposals, *replace_potassium))
     return Finding(
         topic=Topic.REFRACTORY_HYPOKALEMIA,
         indicator=indicator,

@@ -165,7 +165,7 @@ class TestPrefetch:
         body["prefetch"][key] = value
         assert site.call(body).status_code == 200
 
-    @pytest.mark.parametrize("key", ["statements", "administrations", "conditions", "encounters"])
+    @pytest.mark.parametrize("key", ["statements", "administrations", "conditions", "encounters", "vitals", "tests"])
     def test_optional_data_that_are_absent_are_known_to_be_missing(self, site: Any, example: Example, key: str) -> None:
         body = example("patient-view")
         del body["prefetch"][key]

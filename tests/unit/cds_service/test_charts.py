@@ -177,7 +177,7 @@ class TestRequests:
 
     def test_no_results_and_no_orders_are_known_empty_the_rest_was_not_looked_at(self) -> None:
         request = hook_request(bundle(PATIENT), "patient-view", INSTANCE)
-        assert set(request["prefetch"]) == {"patient", "labs", "medications"}
+        assert set(request["prefetch"]) == {"patient", "labs", "medications", "vitals"}
         assert request["prefetch"]["labs"]["entry"] == []
 
     def test_problems_that_are_in_the_chart_are_sent(self) -> None:

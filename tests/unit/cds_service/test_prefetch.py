@@ -13,10 +13,10 @@ from fhir_mappings.queries import Query
 from magnesium.facts import Need
 
 QUERIES = (
-    Query(Need.PATIENT, "", required=True),
-    Query(Need.LABS, "", required=True),
-    Query(Need.MEDICATIONS, "", required=True),
-    Query(Need.CONDITIONS, "", required=False),
+    Query(Need.PATIENT, "Patient/{{context.patientId}}", required=True),
+    Query(Need.LABS, "Observation?patient={{context.patientId}}", required=True),
+    Query(Need.MEDICATIONS, "MedicationRequest?patient={{context.patientId}}", required=True),
+    Query(Need.CONDITIONS, "Condition?patient={{context.patientId}}", required=False),
 )
 PATIENT = {"resourceType": "Patient", "id": "p1"}
 RESULT = {"resourceType": "Observation", "id": "o1"}

@@ -42,12 +42,22 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "MAGNESIUM_CDS_MAX_BODY_BYTES": "1000",
         "MAGNESIUM_CDS_MAX_JSON_DEPTH": "10",
         "MAGNESIUM_CDS_PREFETCH_KEYS": "labs=item6",
+        "MAGNESIUM_CDS_PROFILE": "dev",
+        "MAGNESIUM_CDS_FHIR_SERVERS": "https://ehr.example.org/fhir/r4/, https://test.example.org:8443",
+        "MAGNESIUM_CDS_FHIR_NETWORKS": "10.1.0.0/16, fd00::/8",
+        "MAGNESIUM_CDS_FHIR_BUDGET_MS": "900",
+        "MAGNESIUM_CDS_FHIR_PATIENT_PARAMETER": "reference",
+        "MAGNESIUM_CDS_FHIR_MAX_PAGES": "3",
+        "MAGNESIUM_CDS_FHIR_MAX_BYTES": "1000",
+        "MAGNESIUM_CDS_FHIR_LOOKBACK_DAYS": "30",
+        "MAGNESIUM_CDS_SANDBOX_DATA": str(tmp_path),
     }
     fields = [field.name for field in dataclasses.fields(Settings)]
     assert {variable(name) for name in fields} == set(environ)
     settings = Settings.from_environment(environ)
     assert settings.log_level is LogLevel.WARNING
     assert settings.log_format is LogFormat.CONSOLE
+    assert settings.fhir_servers == ("https://ehr.example.org/fhir/r4", "https://test.example.org:8443")
     changed = [name for name in fields if getattr(settings, name) != getattr(Settings(), name)]
     assert changed == fields
 
@@ -75,6 +85,20 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("PREFETCH_KEYS", "results=item6"),
         ("PREFETCH_KEYS", "labs=item6;medications=Item6"),
         ("PREFETCH_KEYS", "labs=medications"),
+        ("PROFILE", "staging"),
+        ("FHIR_SERVERS", "ehr.example.org"),
+        ("FHIR_SERVERS", "file:///etc/passwd"),
+        ("FHIR_SERVERS", "https://user@ehr.example.org/fhir"),
+        ("FHIR_SERVERS", "https://ehr.example.org/fhir?tenant=1"),
+        ("FHIR_SERVERS", "https://ehr.example.org/a/../b"),
+        ("FHIR_NETWORKS", "10.1.0.0/33"),
+        ("FHIR_NETWORKS", "hospital"),
+        ("FHIR_BUDGET_MS", "0"),
+        ("FHIR_PATIENT_PARAMETER", "subject"),
+        ("FHIR_MAX_PAGES", "0"),
+        ("FHIR_MAX_BYTES", "16 MiB"),
+        ("FHIR_LOOKBACK_DAYS", "a year"),
+        ("SANDBOX_DATA", "no-such-folder"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:

@@ -81,7 +81,7 @@ class TestCodes:
             assert (drug.coding.code, drug.route_kind, drug.other_ingredients) == (
                 HCTZ_LISINOPRIL,
                 RouteKind.ORAL,
-                True,
+                False,
             )
 
     def test_codings_without_a_common_ingredient_contradict_each_other(self, found: Any) -> None:
@@ -211,7 +211,7 @@ class TestNoneOfOurs:
         "sent",
         [
             coded(text="Acetaminophen"),
-            coded(text="Losartan Potassium 50 MG"),
+            coded(text="Penicillin V Potassium 250 MG"),
             coded((RXNORM, "161"), display="Acetaminophen"),
             coded((NAMES, "Acetaminophen")),
             order(medicationReference={"display": "Acetaminophen"}),
@@ -244,4 +244,4 @@ class TestNoneOfOurs:
         self, found: Any, monkeypatch: Any, context: Any
     ) -> None:
         monkeypatch.setattr(type(context.terminology), "knows_drug_code", lambda *_: True)
-        assert found(coded((RXNORM, "52175"), text="Potassium Chloride")) is None
+        assert found(coded((RXNORM, "161"), text="Potassium Chloride")) is None

@@ -173,7 +173,7 @@ def test_the_order_without_a_dose_names_the_site_drug_but_nothing_that_holds_its
     }
     assert proposed.description == (
         "Order: Magnesium sulfate, intravenous. No dose is proposed. Dose per local protocol. "
-        "Reduced kidney function: give less, check levels. Check product, dose and route before signing."
+        "Less with reduced kidney function; check levels. Check product, dose and route before signing."
     )
 
 

@@ -24,7 +24,8 @@ from fhir_mappings.reading import (
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(None, []), ([], []), ([1], [1]), ((1, 2), [1, 2]), ("a", ["a"]), ({"a": 1}, [{"a": 1}]), (0, [0])]
+    ("value", "expected"),
+    [(None, []), ([], []), ([1], [1]), ((1, 2), [1, 2]), ("a", ["a"]), ({"a": 1}, [{"a": 1}]), (0, [0])],
 )
 def test_as_list(value: Any, expected: list[Any]) -> None:
     assert as_list(value) == expected

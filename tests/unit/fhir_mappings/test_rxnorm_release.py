@@ -60,13 +60,13 @@ def small_release() -> Release:
         r.concept(form, "DF", name)
     r.concept("pill", "DFG", "Pill")
     add_furosemide(r)
-    # Hydrochlorothiazide with lisinopril, whose relations are told from the other end only.
+    # Hydrochlorothiazide with metoprolol, whose relations are told from the other end only.
     r.concept("5487", "IN", "hydrochlorothiazide")
-    r.concept("9000001", "IN", "lisinopril")
-    r.concept("9000002", "MIN", "hydrochlorothiazide / lisinopril")
+    r.concept("9000001", "IN", "metoprolol")
+    r.concept("9000002", "MIN", "hydrochlorothiazide / metoprolol")
     r.relate("5487", "part_of", "9000002")
     r.relate("9000001", "part_of", "9000002")
-    r.concept("197885", "SCD", "hydrochlorothiazide 12.5 MG / lisinopril 10 MG Oral Tablet")
+    r.concept("197885", "SCD", "hydrochlorothiazide 12.5 MG / metoprolol 10 MG Oral Tablet")
     r.relate("9000002", "ingredients_of", "197885")
     r.relate("tablet", "dose_form_of", "197885")
     # A pack of a proton pump inhibitor and an antibiotic that is none of ours.

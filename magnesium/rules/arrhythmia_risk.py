@@ -1,0 +1,257 @@
+"""Low magnesium or potassium in a heart that cannot afford it.
+
+What it says
+    Torsades or a QTc of 500 ms or more, digoxin, a QT drug or a long-QT condition, together with low (or unknown)
+    magnesium or potassium: correct them, and how urgently.
+Why
+    Magnesium depletion raises sensitivity to digoxin [S0-014, S0-030] and brings ventricular arrhythmia and
+    torsades [S0-018, S2-026]. Beside torsades potassium is kept at 4.0 or above [aha-accf-2010].
+When it is silent
+    None of these; magnesium and potassium both fine and current; on order hooks unless the draft is digoxin, a QT
+    drug, a loop diuretic or a thiazide. Digoxin is not a QT drug. It never speaks to an arrest in progress.
+When it cannot tell
+    Beside torsades or a long QTc an unknown value is a reason to measure now; else it is silent.
+Sources
+    S0-014, S0-018, S0-030, S2-026, S2-034 (secondary source); aha-accf-2010; qt-list (local).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from magnesium import advice, words
+from magnesium.drugs import members
+from magnesium.facts import Exposure, ExposureKind
+from magnesium.grounds import grounds
+from magnesium.picture import ClinicalPicture
+from magnesium.restraint import for_age_of_result, population_notes, restrained
+from magnesium.status import Currency, Status
+from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Verdict
+
+_THRESHOLDS = (
+    "ecg.qtc_long",
+    "magnesium.severe",
+    "magnesium.low",
+    "potassium.low",
+    "potassium.moderate",
+    "potassium.severe",
+    "potassium.target",
+)
+_CITATIONS = ("S0-014", "S0-018", "S0-030", "S2-026", "S2-034", "aha-accf-2010", "qt-list")
+_MAGNESIUM = "serum magnesium"
+_DRAFTS = frozenset({"digoxin", "qt_drug", "loop_diuretic", "thiazide"})
+
+Row = tuple[Indicator, str]
+"""What one row of the table asks for, and the reason in words."""
+
+
+def judge(picture: ClinicalPicture) -> Verdict:
+    """Judge the risk of arrhythmia from magnesium and potassium."""
+    if picture.facts.ordering and not _drafts(picture):
+        return Quiet(Topic.ARRHYTHMIA, "no digoxin, QT drug, loop diuretic or thiazide is being ordered")
+    rows = [*_long_qt_now(picture), *_digoxin(picture), *_qt_drug(picture)]
+    if not rows:
+        return Quiet(Topic.ARRHYTHMIA, "no digoxin, QT drug, long QTc or torsades beside low magnesium or potassium")
+    indicator, reason = max(rows, key=lambda row: row[0])
+    # Each row has been held down by doubts about the result that it rests on.
+    shown = restrained(indicator, picture, unverified=False)
+    if shown is None:
+        return Quiet(Topic.ARRHYTHMIA, "palliative care")
+    return _finding(picture, shown, reason)
+
+
+def _drafts(picture: ClinicalPicture) -> tuple[Exposure, ...]:
+    return tuple(d for d in picture.selected if any(m.drug_class.code in _DRAFTS for m in members(d)))
+
+
+# ----- rows -----
+
+
+def _long_qt_now(picture: ClinicalPicture) -> Iterator[Row]:
+    """Torsades within three days, or a QTc of 500 ms or more."""
+    torsades, qtc = picture.problems.torsades, picture.prolonged_qtc
+    if torsades:
+        reason = "torsades de pointes"
+    elif qtc:
+        reason = words.value(qtc)
+    else:
+        return
+    # A paced rhythm overestimates QTc: one step lower.
+    overestimated = not torsades and bool(picture.problems.of("pacemaker"))
+    for found in _beside_long_qt(picture):
+        yield (found.lowered() if overestimated else found), reason
+
+
+def _beside_long_qt(picture: ClinicalPicture) -> Iterator[Indicator]:
+    if picture.magnesium.deficient:
+        yield _on_magnesium(Indicator.CRITICAL, picture)
+    if picture.potassium.low:
+        yield _on_potassium(Indicator.CRITICAL, picture)
+    if not (_magnesium_fine(picture) and _potassium_at_target(picture)):
+        yield Indicator.WARNING
+
+
+def _magnesium_fine(picture: ClinicalPicture) -> bool:
+    """Surely normal or high now: current, and nothing newer that could not be read."""
+    reading = picture.magnesium
+    current = reading.currency is Currency.CURRENT and not reading.unverified
+    return current and reading.status is not None and reading.status >= Status.NORMAL
+
+
+def _potassium_at_target(picture: ClinicalPicture) -> bool:
+    result, target = picture.potassium.result, picture.policy.potassium.target
+    if result is None or picture.potassium.unverified:
+        return False
+    return target.below(result.quantity) is False
+
+
+def _digoxin(picture: ClinicalPicture) -> Iterator[Row]:
+    potassium, most = picture.potassium, _ceiling(picture.digoxin)
+    if most is None:
+        return
+    for found in _on_values(picture, critical=potassium.moderate, warning=potassium.low):
+        yield found.at_most(most), "digoxin"
+
+
+def _qt_drug(picture: ClinicalPicture) -> Iterator[Row]:
+    potassium, most = picture.potassium, _ceiling(picture.qt_drugs)
+    if picture.problems.of("long_qt"):
+        most = Indicator.CRITICAL
+    if most is None:
+        return
+    reason = words.few(map(words.name, picture.qt_drugs), 2) or "long QT syndrome"
+    for found in _on_values(picture, critical=potassium.severe, warning=potassium.moderate):
+        yield found.at_most(most), reason
+
+
+def _on_values(picture: ClinicalPicture, *, critical: bool, warning: bool) -> Iterator[Indicator]:
+    """The rows that digoxin and QT drugs share; they differ in the potassium at which they begin."""
+    if picture.magnesium.deficient:
+        severe = picture.magnesium.status is Status.SEVERE
+        yield _on_magnesium(Indicator.CRITICAL if severe else Indicator.WARNING, picture)
+    if critical or warning:
+        yield _on_potassium(Indicator.CRITICAL if critical else Indicator.WARNING, picture)
+
+
+def _on_magnesium(indicator: Indicator, picture: ClinicalPicture) -> Indicator:
+    """One step lower while the magnesium is aging, and never critical beside a newer one that could not be read."""
+    aged = for_age_of_result(indicator, picture)
+    return aged.at_most(Indicator.WARNING) if picture.magnesium.unverified else aged
+
+
+def _on_potassium(indicator: Indicator, picture: ClinicalPicture) -> Indicator:
+    """Never critical beside a newer potassium that could not be read."""
+    return indicator.at_most(Indicator.WARNING) if picture.potassium.unverified else indicator
+
+
+def _ceiling(exposures: tuple[Exposure, ...]) -> Indicator | None:
+    """Return how urgent these drugs may make a card; None without any."""
+    return max(map(_loudest, exposures), default=None)
+
+
+def _loudest(exposure: Exposure) -> Indicator:
+    """A draft to be taken as needed is information at most; a route that is only assumed never raises a critical."""
+    if exposure.kind is ExposureKind.DRAFT and exposure.as_needed:
+        return Indicator.INFO
+    return Indicator.WARNING if exposure.route_assumed else Indicator.CRITICAL
+
+
+# ----- what the card says -----
+
+
+def _finding(picture: ClinicalPicture, indicator: Indicator, reason: str) -> Finding:
+    magnesium, potassium = picture.magnesium, picture.potassium
+    # Torsades calls for magnesium whatever its level is.
+    replaced = magnesium.deficient or picture.problems.torsades
+    plan = advice.replace_magnesium(picture) if replaced else advice.Advice()
+    measure = _measure(picture)
+    potassium_order = () if picture.potassium_ordered else picture.guard.permits(Proposal.POTASSIUM)
+    replace_potassium = potassium_order if potassium.low else ()
+    measured = advice.measure_magnesium(picture) if _MAGNESIUM in measure else ()
+    proposals = dict.fromkeys((*measured, *plan.proposals, *replace_potassium))
+    return Finding(
+        topic=Topic.ARRHYTHMIA,
+        indicator=indicator,
+        summary=_summary(picture, reason, measure=measure),
+        what=(*_values(picture), *_reasons(picture)),
+        why=_why(picture),
+        act=(*_act(picture, measure=measure), *plan.act, *population_notes(picture)),
+        proposals=tuple(proposals),
+        evidence=grounds(
+            picture,
+            magnesium.result,
+            potassium.result,
+            picture.prolonged_qtc,
+            *picture.problems.torsades,
+            *picture.problems.of("long_qt", "pacemaker"),
+            *picture.digoxin,
+            *picture.qt_drugs,
+            *_drafts(picture),
+            thresholds=_THRESHOLDS,
+            citations=_CITATIONS,
+            held_back=plan.held_back,
+        ),
+    )
+
+
+def _measure(picture: ClinicalPicture) -> tuple[str, ...]:
+    """Return what is not surely known now and has to be measured."""
+    magnesium, potassium = picture.magnesium, picture.potassium
+    known = magnesium.currency is Currency.CURRENT and magnesium.status is not None
+    doubtful = magnesium.unverified or magnesium.conflicting
+    unknown = potassium.result is None or potassium.not_conclusive or potassium.conflicting or potassium.unverified
+    return (
+        *((_MAGNESIUM,) if doubtful or not known else ()),
+        *(("potassium",) if unknown else ()),
+    )
+
+
+def _summary(picture: ClinicalPicture, reason: str, *, measure: tuple[str, ...]) -> str:
+    low = [
+        words.value(result)
+        for result, is_low in (
+            (picture.magnesium.result, picture.magnesium.deficient),
+            (picture.potassium.result, picture.potassium.low),
+        )
+        if result and is_low
+    ]
+    shown = words.sentence(reason)
+    if low:
+        return f"{shown} with low {words.listed(low)}: risk of arrhythmia"
+    asked = f"measure {words.listed(measure)} now, " if measure else ""
+    return f"{shown}: {asked}keep K at {picture.policy.potassium.target.text} or above and Mg normal"
+
+
+def _values(picture: ClinicalPicture) -> tuple[str, ...]:
+    magnesium = words.result(picture.magnesium.result) if picture.magnesium.result else "no usable serum magnesium"
+    potassium = words.result(picture.potassium.result) if picture.potassium.result else "no current potassium"
+    return (f"{words.sentence(magnesium)}; {potassium}.",)
+
+
+def _reasons(picture: ClinicalPicture) -> tuple[str, ...]:
+    lines = [f"{words.result(picture.prolonged_qtc)}."] if picture.prolonged_qtc else []
+    lines += [f"{words.sentence(words.drug(e))}." for e in (*picture.digoxin, *picture.qt_drugs)]
+    conditions = (*picture.problems.torsades, *picture.problems.of("long_qt"))
+    lines += [f"{words.sentence(c.label or c.condition.replace('_', ' '))}." for c in conditions]
+    if picture.prolonged_qtc and picture.problems.of("pacemaker"):
+        lines.append("Paced rhythm: QTc overestimates.")
+    return tuple(dict.fromkeys(lines))
+
+
+def _why(picture: ClinicalPicture) -> tuple[str, ...]:
+    digoxin = ("Low magnesium raises sensitivity to digoxin toxicity.",) if picture.digoxin else ()
+    qt = picture.qt_drugs or picture.prolonged_qtc or picture.problems.of("long_qt") or picture.problems.torsades
+    return (*digoxin, *(("Low magnesium and potassium favour torsades de pointes.",) if qt else ()))
+
+
+def _act(picture: ClinicalPicture, *, measure: tuple[str, ...]) -> tuple[str, ...]:
+    lines = [f"Measure {name} now." for name in measure]
+    if picture.potassium.low:
+        lines.append("Correct potassium; recheck within 24 h.")
+    if picture.problems.torsades or picture.prolonged_qtc:
+        lines.append(f"Keep K at {picture.policy.potassium.target.text} or above and Mg normal; ECG monitoring.")
+    if picture.qt_drugs:
+        lines.append("Review the QT drug: is it needed, is there an alternative?")
+    if picture.problems.torsades and picture.magnesium.highest is Status.HIGH:
+        lines.append("Magnesium is high: no magnesium order is proposed.")
+    return tuple(lines)

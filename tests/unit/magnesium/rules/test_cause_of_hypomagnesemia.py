@@ -1,0 +1,145 @@
+"""clinical.md §2.7, as far as FEMg goes: where a low magnesium is lost. The differential has tests of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from magnesium.rules.cause_of_hypomagnesemia import judge
+from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown
+from tests.builders import (
+    Fact,
+    acute,
+    aged,
+    creatinine,
+    egfr,
+    iv_magnesium,
+    mg,
+    order,
+    picture,
+    problem,
+    urine_creatinine,
+    urine_mg,
+)
+
+LOW = mg("1.0 mg/dL")
+SAMPLES: tuple[Fact, ...] = (creatinine("1 mg/dL"), urine_creatinine("100 mg/dL"))
+FULL = egfr("90")
+
+
+def finding(*found: Fact, **more: Any) -> Finding:
+    verdict = judge(picture(*found, **more))
+    assert isinstance(verdict, Finding), verdict
+    assert verdict.topic is Topic.CAUSE
+    assert verdict.indicator is Indicator.INFO
+    return verdict
+
+
+def quiet(reason: str) -> Quiet:
+    return Quiet(Topic.CAUSE, reason)
+
+
+class TestFemg:
+    @pytest.mark.parametrize(
+        ("urine", "more", "summary", "act"),
+        [
+            ("3.5", [FULL], "FEMg 5.0 %: suggests renal wasting", "Look for renal wasting"),
+            (
+                "3.5",
+                [egfr("45")],
+                "FEMg 5.0 %: renal wasting likely; reduced GFR raises FEMg",
+                "Look for renal wasting",
+            ),
+            ("2.1", [FULL], "FEMg 3.0 %: equivocal, leans renal", "consider both, renal first"),
+            ("2.1", [egfr("45")], "FEMg 3.0 %: equivocal", "consider both."),
+            ("0.7", [FULL], "FEMg 1.0 %: suggests extrarenal loss or low intake", "Look for gut loss"),
+            ("0.7", [egfr("45")], "FEMg 1.0 %: extrarenal loss or low intake likely", "Look for gut loss"),
+            ("3.5", [egfr("20")], "FEMg 5.0 %: not interpretable at this kidney function", "Do not read wasting"),
+            (
+                "3.5",
+                [FULL, order("magnesium oxide")],
+                "FEMg 5.0 %: not interpretable: magnesium given before the sample",
+                "Repeat it",
+            ),
+        ],
+    )
+    def test_says_what_it_suggests_and_what_to_do(self, urine: str, more: list[Fact], summary: str, act: str) -> None:
+        found = finding(LOW, *SAMPLES, urine_mg(f"{urine} mg/dL"), *more)
+        assert found.summary == summary
+        assert act in found.act[0]
+        assert found.proposals == ()
+
+    def test_names_the_four_results_and_the_kidney_function(self) -> None:
+        found = finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL)
+        for part in (
+            "urine Mg 3.5 mg/dL",
+            "urine creatinine 100 mg/dL",
+            "Mg 1.0 mg/dL",
+            "creatinine 1 mg/dL",
+            "eGFR 60 or more",
+        ):
+            assert part in found.what[0]
+        assert {LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL} <= set(found.evidence.facts)
+        assert ("FEMg", "5.0 %") in found.evidence.derived
+
+    def test_acute_injury_is_named_in_place_of_the_function(self) -> None:
+        found = finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL, acute("acute_kidney_injury"))
+        assert "acute kidney injury" in found.what[0]
+
+    def test_a_diuretic_on_board_is_named_as_the_likely_reason_of_a_renal_reading(self) -> None:
+        renal = finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL, order("furosemide"))
+        assert "On board: furosemide, the likely reason." in renal.what
+        extrarenal = finding(LOW, *SAMPLES, urine_mg("0.7 mg/dL"), FULL, order("furosemide"))
+        assert not any("On board" in line for line in extrarenal.what)
+
+
+class TestWithoutFemg:
+    def test_where_nothing_explains_it_urine_is_proposed(self) -> None:
+        found = finding(LOW)
+        assert found.proposals == (Proposal.URINE_MAGNESIUM,)
+        assert "FEMg not computable: no spot urine magnesium." in found.what
+        assert found.evidence.missing[0] == "spot urine magnesium"
+
+    def test_a_urine_taken_while_magnesium_was_not_low_does_not_help(self) -> None:
+        then = {"days_ago": 5}
+        chart = (
+            mg("2.0 mg/dL", **then),
+            creatinine("1 mg/dL", **then),
+            urine_creatinine("100 mg/dL", **then),
+            urine_mg("5 mg/dL", **then),
+        )
+        found = finding(LOW, *chart)
+        assert "FEMg not computable: no urine sample taken while magnesium was low." in found.what
+
+    @pytest.mark.parametrize(
+        "reason", [order("furosemide"), problem("diarrhea")], ids=["wasting drug", "gut condition"]
+    )
+    def test_where_something_explains_it_there_is_no_card(self, reason: Fact) -> None:
+        assert judge(picture(LOW, reason)) == Unknown(Topic.CAUSE, "FEMg not computable: no spot urine magnesium")
+
+
+class TestSilence:
+    @pytest.mark.parametrize(
+        "sample",
+        [[], [mg("1.6 mg/dL")], [mg("2.0 mg/dL")], [mg("1.0 mg/dL", days_ago=15)]],
+        ids=["unknown", "borderline", "normal", "stale"],
+    )
+    def test_unless_magnesium_is_low_now(self, sample: list[Fact]) -> None:
+        assert judge(picture(*sample)) == quiet("magnesium is not known to be low now")
+
+    @pytest.mark.parametrize("slug", ["gitelman_syndrome", "bartter_syndrome"])
+    def test_known_gitelman_or_bartter(self, slug: str) -> None:
+        assert judge(picture(LOW, problem(slug))) == quiet("known Gitelman or Bartter syndrome")
+
+    @pytest.mark.parametrize(
+        "found", [[problem("dialysis")], [problem("pregnancy"), iv_magnesium()]], ids=["dialysis", "obstetric"]
+    )
+    def test_dialysis_and_obstetric_magnesium(self, found: list[Fact]) -> None:
+        assert judge(picture(LOW, *found)) == quiet("dialysis or obstetric magnesium therapy")
+
+    def test_palliative_care(self) -> None:
+        assert judge(picture(LOW, problem("palliative_care"))) == quiet("palliative care")
+
+    def test_a_minor_is_told_whom_the_limits_are_for(self) -> None:
+        assert any(line.startswith("Under 18") for line in finding(LOW, patient=aged(10)).act)

@@ -1,0 +1,276 @@
+"""clinical.md §2.1: low magnesium on opening the chart. And §2.0: no card is the normal answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magnesium.facts import LabResult, Setting
+from magnesium.policy import Policy
+from magnesium.rules.hypomagnesemia import judge
+from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown
+from tests.builders import (
+    HEALTHY_KIDNEYS,
+    INPATIENT,
+    IV,
+    NOW,
+    ORAL,
+    OUTPATIENT,
+    POLICY,
+    Fact,
+    acute,
+    aged,
+    draft,
+    given,
+    iv_magnesium,
+    k,
+    mg,
+    order,
+    picture,
+    problem,
+    qtc,
+    site_policy,
+    unreadable,
+)
+
+INFO, WARNING, CRITICAL = Indicator
+SEVERE, LOW, BORDERLINE = mg("1.1 mg/dL", hours_ago=2), mg("1.4 mg/dL", hours_ago=2), mg("1.6 mg/dL", hours_ago=2)
+
+
+def finding(*found: Fact, setting: Setting = OUTPATIENT, policy: Policy = POLICY, **more: Any) -> Finding:
+    verdict = judge(picture(*found, setting=setting, policy=policy, **more))
+    assert isinstance(verdict, Finding), verdict
+    assert verdict.topic is Topic.HYPOMAGNESEMIA
+    return verdict
+
+
+def indicator(*found: Fact, **more: Any) -> Indicator | None:
+    verdict = judge(picture(*found, **more))
+    return verdict.indicator if isinstance(verdict, Finding) else None
+
+
+class TestTable:
+    @pytest.mark.parametrize(
+        ("sent", "shown"),
+        [
+            ("0.4999 mmol/L", CRITICAL), ("0.50 mmol/L", WARNING), ("0.6599 mmol/L", WARNING), ("0.66 mmol/L", None),
+            ("499.9 umol/L", CRITICAL), ("500 umol/L", WARNING), ("659.9 umol/L", WARNING), ("660 umol/L", None),
+            ("1.1999 mg/dL", CRITICAL), ("1.2 mg/dL", WARNING), ("1.5999 mg/dL", WARNING), ("1.6 mg/dL", None),
+            ("11.999 mg/L", CRITICAL), ("12 mg/L", WARNING), ("15.999 mg/L", WARNING), ("16 mg/L", None),
+            ("0.9999 mEq/L", CRITICAL), ("1.0 mEq/L", WARNING), ("1.2999 mEq/L", WARNING), ("1.3 mEq/L", None),
+            ("<0.50 mmol/L", CRITICAL), ("<0.6 mmol/L", WARNING), ("<=0.6 mmol/L", WARNING), ("<0.68 mmol/L", None),
+            ("2.0 mg/dL", None), ("3.0 mg/dL", None), (">1.0 mg/dL", None),
+        ],
+    )  # fmt: skip
+    def test_severe_is_critical_and_low_a_warning(self, sent: str, shown: Indicator | None) -> None:
+        assert indicator(mg(sent)) is shown
+
+    @pytest.mark.parametrize(
+        "company",
+        [
+            [k("3.1 mmol/L", days_ago=3), k("3.0 mmol/L"), order("potassium chloride")],
+            [order("sotalol")],
+            [order("digoxin")],
+            [problem("long_qt")],
+            [order("furosemide"), order("tacrolimus")],
+        ],
+        ids=["refractory hypokalemia", "QT drug", "digoxin", "long QT", "two wasting classes"],
+    )
+    def test_borderline_is_information_beside_what_makes_it_matter(self, company: list[Fact]) -> None:
+        found = finding(BORDERLINE, *company)
+        assert found.indicator is INFO
+        assert found.summary.startswith("Magnesium just below the usual range")
+        assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
+        assert "Recheck magnesium." in found.act
+        assert "98-99 %" in found.why[0]
+
+    @pytest.mark.parametrize(
+        "company",
+        [
+            [],
+            [k("3.0 mmol/L")],
+            [order("furosemide"), order("bumetanide")],
+            [order("furosemide"), order("carboplatin")],
+            [order("digoxin"), problem("pregnancy")],
+        ],
+        ids=["alone", "hypokalemia", "two drugs of one class", "a weak drug", "pregnancy"],
+    )
+    def test_borderline_is_silent_otherwise(self, company: list[Fact]) -> None:
+        assert judge(picture(BORDERLINE, *company)) == Quiet(Topic.HYPOMAGNESEMIA, "magnesium is borderline")
+
+    @pytest.mark.parametrize("sent", ["1.0 mg/dL", "1.4 mg/dL", "<1.2 mg/dL"])
+    def test_a_stale_deficient_value_asks_for_a_recheck(self, sent: str) -> None:
+        found = finding(mg(sent, days_ago=40))
+        assert found.indicator is INFO
+        assert "out of date" in found.summary
+        assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
+
+    def test_any_other_stale_value_is_silent(self) -> None:
+        assert isinstance(judge(picture(mg("1.6 mg/dL", days_ago=40), order("digoxin"))), Quiet)
+
+    def test_a_normal_magnesium_is_silent(self) -> None:
+        assert judge(picture(mg("2.0 mg/dL"))) == Quiet(Topic.HYPOMAGNESEMIA, "magnesium is in the usual range")
+
+
+class TestUnknown:
+    def test_no_magnesium(self) -> None:
+        assert judge(picture()) == Unknown(Topic.HYPOMAGNESEMIA, "no serum magnesium on file")
+
+    def test_only_unusable_ones(self) -> None:
+        assert judge(picture(unreadable())) == Unknown(
+            Topic.HYPOMAGNESEMIA, "every serum magnesium on file is unusable"
+        )
+
+    def test_newest_not_conclusive(self) -> None:
+        verdict = judge(picture(LOW, mg(">1.0 mg/dL")))
+        assert verdict == Unknown(
+            Topic.HYPOMAGNESEMIA, "newest result not conclusive: Mg >1.0 mg/dL (14 Mar 2026 12:00)"
+        )
+
+
+class TestWhatItSays:
+    def test_value_unit_time_trend_and_low_potassium(self) -> None:
+        found = finding(mg("1.3 mg/dL", days_ago=3), LOW, k("3.2 mmol/L"), HEALTHY_KIDNEYS)
+        assert found.summary == "Low magnesium: Mg 1.4 mg/dL (14 Mar 2026 10:00)"
+        assert found.what == (
+            "Mg 1.4 mg/dL (14 Mar 2026 10:00).",
+            "Before: Mg 1.3 mg/dL (11 Mar 2026 12:00).",
+            "Also low: K 3.2 mmol/L (14 Mar 2026 12:00).",
+        )
+
+    def test_severe_is_called_severe(self) -> None:
+        assert finding(SEVERE).summary.startswith("Severe hypomagnesemia: ")
+
+    def test_a_bound_says_that_it_may_be_severe(self) -> None:
+        found = finding(mg("<0.6 mmol/L"))
+        assert found.summary.startswith("Low magnesium, may be severe")
+        assert "Reported as <0.6 mmol/L, may be severe." in found.what
+
+    def test_evidence_names_facts_limits_and_sources(self) -> None:
+        evidence = finding(LOW, k("3.2 mmol/L"), HEALTHY_KIDNEYS).evidence
+        assert evidence.facts == (LOW, k("3.2 mmol/L"), HEALTHY_KIDNEYS)
+        assert "magnesium.severe" in evidence.thresholds
+        assert "S0-008" in evidence.citations
+
+
+class TestReplacement:
+    def test_begun_after_the_sample_lowers_it_one_step_and_asks_for_a_recheck(self) -> None:
+        found = finding(LOW, given("magnesium oxide", hours_ago=1, route=ORAL), HEALTHY_KIDNEYS)
+        assert found.indicator is INFO
+        assert (
+            "Replacement started after this sample: magnesium oxide (since 14 Mar 2026 11:00); recheck due."
+            in found.what
+        )
+        assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
+
+    @pytest.mark.parametrize(
+        ("sample", "dose", "shown"),
+        [
+            (SEVERE, iv_magnesium(hours_ago=1), WARNING),
+            (SEVERE, given("magnesium oxide", hours_ago=1, route=ORAL), CRITICAL),
+            (LOW, iv_magnesium(hours_ago=1), INFO),
+            (LOW, iv_magnesium(hours_ago=3), WARNING),
+        ],
+        ids=["severe, IV", "severe, oral", "low, IV", "before the sample"],
+    )
+    def test_lowers_it_only_if_the_route_fits(self, sample: Fact, dose: Fact, shown: Indicator) -> None:
+        assert indicator(sample, dose) is shown
+
+    @pytest.mark.parametrize("danger", [acute("torsades_de_pointes"), qtc("500")], ids=["torsades", "QTc 500"])
+    def test_never_lowers_it_with_torsades_or_a_long_qtc(self, danger: Fact) -> None:
+        assert indicator(SEVERE, iv_magnesium(hours_ago=1), danger) is CRITICAL
+
+    def test_info_stays_info(self) -> None:
+        assert indicator(BORDERLINE, order("digoxin"), given("magnesium oxide", hours_ago=1, route=ORAL)) is INFO
+
+    def test_already_in_force_at_sampling_is_said_and_never_lowers_it(self) -> None:
+        found = finding(LOW, order("magnesium oxide", days_ago=20, route=ORAL), HEALTHY_KIDNEYS)
+        assert found.indicator is WARNING
+        assert any(line.startswith("Still low despite magnesium oxide (since 22 Feb 2026") for line in found.what)
+        assert Proposal.MAGNESIUM_ORAL not in found.proposals
+
+
+class TestAgingResult:
+    def test_counts_one_step_lower_and_asks_for_a_recheck(self) -> None:
+        found = finding(mg("1.1 mg/dL", days_ago=4), HEALTHY_KIDNEYS, setting=INPATIENT)
+        assert found.indicator is WARNING
+        assert "This result is older than three days: recheck." in found.act
+        assert found.proposals.count(Proposal.SERUM_MAGNESIUM) == 1
+
+    def test_an_outpatient_result_of_that_age_is_current(self) -> None:
+        assert indicator(mg("1.1 mg/dL", days_ago=4)) is CRITICAL
+
+
+class TestDoubtfulResults:
+    def test_a_newer_unreadable_result_holds_it_at_warning_without_a_replacement_order(self) -> None:
+        found = finding(SEVERE, unreadable(hours_ago=1), HEALTHY_KIDNEYS)
+        assert found.indicator is WARNING
+        assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
+        assert "A newer magnesium could not be read: look it up in the chart or repeat it." in found.act
+        assert found.evidence.unusable == (unreadable(hours_ago=1),)
+
+    def test_an_older_unreadable_result_does_not_matter(self) -> None:
+        assert indicator(SEVERE, unreadable(hours_ago=3)) is CRITICAL
+
+    def test_results_of_one_instant_that_disagree_ask_for_a_repeat_without_a_replacement_order(self) -> None:
+        found = finding(LOW, mg("2.0 mg/dL", hours_ago=2), HEALTHY_KIDNEYS)
+        assert found.indicator is WARNING
+        assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
+        assert "Results of one moment disagree: repeat magnesium." in found.act
+
+    def test_a_hemolyzed_low_one_counts_and_is_marked(self) -> None:
+        assert "suspect specimen" in finding(mg("1.4 mg/dL", hemolyzed="HEM")).summary
+
+
+class TestPopulations:
+    def test_obstetric_magnesium_silences_it(self) -> None:
+        chart = (SEVERE, problem("pregnancy"), iv_magnesium())
+        assert judge(picture(*chart)) == Quiet(Topic.HYPOMAGNESEMIA, "obstetric magnesium therapy")
+
+    def test_pregnancy_without_it_does_not(self) -> None:
+        assert indicator(SEVERE, problem("pregnancy")) is CRITICAL
+
+    @pytest.mark.parametrize("slug", ["gitelman_syndrome", "bartter_syndrome"])
+    @pytest.mark.parametrize(
+        ("sent", "shown"),
+        [
+            ("0.40 mmol/L", WARNING),
+            ("0.3999 mmol/L", CRITICAL),
+            ("0.97 mg/dL", WARNING),
+            ("0.9699 mg/dL", CRITICAL),
+            ("0.80 mEq/L", WARNING),
+            ("0.79 mEq/L", CRITICAL),
+        ],
+    )
+    def test_known_gitelman_or_bartter_is_at_most_a_warning_from_0_4(
+        self, slug: str, sent: str, shown: Indicator
+    ) -> None:
+        assert indicator(mg(sent), problem(slug)) is shown
+
+    @pytest.mark.parametrize("sample", [SEVERE, LOW], ids=["severe", "low"])
+    def test_under_18_it_is_information_without_orders(self, sample: LabResult) -> None:
+        found = finding(sample, HEALTHY_KIDNEYS, patient=aged(10))
+        assert found.indicator is INFO
+        assert any(line.startswith("Under 18: pediatric limits are not configured") for line in found.act)
+        assert found.proposals == ()
+
+    def test_palliative_care_sees_only_critical(self, tmp_path: Path) -> None:
+        palliative = problem("palliative_care")
+        assert indicator(SEVERE, palliative) is CRITICAL
+        assert judge(picture(LOW, palliative)) == Quiet(Topic.HYPOMAGNESEMIA, "palliative care")
+        assert judge(picture(mg("1.4 mg/dL", days_ago=40), palliative)) == Quiet(
+            Topic.HYPOMAGNESEMIA, "palliative care"
+        )
+        silent = site_policy(tmp_path, "palliative_critical = false\n")
+        assert indicator(SEVERE, palliative, policy=silent) is None
+
+
+def test_on_order_hooks_a_drafted_replacement_is_not_proposed_again() -> None:
+    found = finding(SEVERE, HEALTHY_KIDNEYS, draft("magnesium sulfate", route=IV), setting=INPATIENT)
+    assert Proposal.MAGNESIUM_INTRAVENOUS not in found.proposals
+
+
+def test_the_clock_is_the_one_it_is_given() -> None:
+    assert indicator(LOW, as_of=NOW.replace(year=2027)) is INFO

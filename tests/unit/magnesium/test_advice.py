@@ -1,0 +1,217 @@
+"""clinical.md §2.9: what is proposed for low magnesium, each row of the table, and what the guards leave of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from magnesium.advice import despite, fitting_replacement_begun, replace_magnesium
+from magnesium.facts import Exposure, Route, Setting
+from magnesium.verdict import Proposal
+from tests.builders import (
+    HEALTHY_KIDNEYS,
+    INPATIENT,
+    IV,
+    MINUTE,
+    OUTPATIENT,
+    Fact,
+    acute,
+    aged,
+    ago,
+    draft,
+    egfr,
+    given,
+    iv_magnesium,
+    mg,
+    order,
+    picture,
+    problem,
+    qtc,
+    site_policy,
+    statement,
+)
+
+ORAL_ORDER = Proposal.MAGNESIUM_ORAL
+IV_ORDER = Proposal.MAGNESIUM_INTRAVENOUS
+IV_WITHOUT_DOSE = Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE
+RECHECK, CREATININE = Proposal.SERUM_MAGNESIUM, Proposal.SERUM_CREATININE
+SEVERE, LOW = mg("1.1 mg/dL", hours_ago=2), mg("1.4 mg/dL", hours_ago=2)
+
+
+def proposed(*found: Fact, setting: Setting = OUTPATIENT) -> tuple[Proposal, ...]:
+    return replace_magnesium(picture(*found, HEALTHY_KIDNEYS, setting=setting)).proposals
+
+
+class TestTable:
+    def test_torsades_has_the_order_without_dose_and_the_words(self) -> None:
+        plan = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, acute("torsades_de_pointes"), setting=INPATIENT))
+        assert plan.proposals == (IV_WITHOUT_DOSE,)
+        assert plan.act == (
+            "Torsades: IV magnesium now per local protocol; stop QT drugs, correct potassium, expert help.",
+        )
+
+    def test_severe_in_hospital_has_iv_and_alternatively_oral(self) -> None:
+        assert proposed(SEVERE, setting=INPATIENT) == (IV_ORDER, ORAL_ORDER)
+
+    @pytest.mark.parametrize("sign", ["seizure", "tetany", "ventricular_arrhythmia"])
+    @pytest.mark.parametrize("sample", [SEVERE, LOW], ids=["severe", "low"])
+    def test_severe_or_low_with_dangerous_signs_has_iv_and_alternatively_oral(self, sample: Fact, sign: str) -> None:
+        assert proposed(sample, acute(sign)) == (IV_ORDER, ORAL_ORDER)
+        assert IV_ORDER not in proposed(sample, acute(sign, hours_ago=73))
+
+    def test_severe_with_a_long_qtc_has_iv_and_alternatively_oral(self) -> None:
+        assert proposed(SEVERE, qtc("500")) == (IV_ORDER, ORAL_ORDER)
+        assert proposed(SEVERE, qtc("499")) == (ORAL_ORDER, RECHECK)
+
+    def test_severe_outside_hospital_asks_for_symptoms_and_has_oral_and_a_recheck(self) -> None:
+        plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS))
+        assert plan.proposals == (ORAL_ORDER, RECHECK)
+        assert plan.act[0].startswith("Symptoms (")
+        assert plan.act[0].endswith("Then parenteral magnesium.")
+        assert plan.act[1] == "No symptoms: oral magnesium, same-day ECG, recheck Mg within 72 h."
+
+    @pytest.mark.parametrize("setting", Setting)
+    def test_low_otherwise_has_oral_and_a_recheck_in_weeks(self, setting: Setting) -> None:
+        plan = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, qtc("510"), setting=setting))
+        assert plan.proposals == (ORAL_ORDER, RECHECK)
+        assert plan.act[0].startswith("Oral magnesium per local protocol")
+        assert "recheck Mg in 1-2 weeks" in plan.act[0]
+
+    def test_under_18_there_are_words_only(self) -> None:
+        plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, patient=aged(10), setting=INPATIENT))
+        assert plan.proposals == ()
+        assert plan.act == ("Replace magnesium by pediatric protocol.",)
+
+
+class TestGuards:
+    def test_reduced_kidney_function_leaves_the_iv_order_without_dose(self) -> None:
+        plan = replace_magnesium(picture(SEVERE, egfr("45"), setting=INPATIENT))
+        assert plan.proposals == (IV_WITHOUT_DOSE, ORAL_ORDER)
+
+    def test_what_is_forbidden_is_not_proposed_but_still_said_with_the_caution_beside_it(self) -> None:
+        plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, problem("myasthenia_gravis"), setting=INPATIENT))
+        assert plan.proposals == (ORAL_ORDER,)
+        assert plan.act[0].startswith("Replace magnesium intravenously")
+        assert "specialist decision" in plan.act[1]
+        assert plan.held_back == ("magnesium-intravenous-without-dose: myasthenia gravis or Lambert-Eaton syndrome",)
+
+    def test_the_words_of_an_emergency_stand_where_its_order_may_not(self) -> None:
+        plan = replace_magnesium(picture(SEVERE, egfr("20"), acute("torsades_de_pointes")))
+        assert plan.act[0].startswith("Torsades: IV magnesium now")
+        assert plan.proposals == ()
+
+    def test_unknown_kidney_function_asks_for_creatinine(self) -> None:
+        plan = replace_magnesium(picture(LOW))
+        assert plan.proposals == (RECHECK, CREATININE)
+        assert plan.held_back == ("magnesium-oral: kidney function unknown or too old",)
+
+    def test_acute_injury_and_dialysis_do_not(self) -> None:
+        assert CREATININE not in replace_magnesium(picture(LOW, acute("acute_kidney_injury"))).proposals
+        assert CREATININE not in replace_magnesium(picture(LOW, problem("dialysis"))).proposals
+
+
+class TestDiarrhea:
+    @pytest.mark.parametrize("slug", ["diarrhea", "ileostomy_status"])
+    def test_a_poorly_absorbed_salt_is_not_named(self, slug: str) -> None:
+        plan = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, problem(slug)))
+        assert plan.proposals == (RECHECK,)
+        assert any("Diarrhea or ileostomy: no magnesium oxide, hydroxide or citrate" in line for line in plan.act)
+        assert plan.held_back == ("magnesium-oral: the product worsens diarrhea",)
+
+    def test_a_well_absorbed_one_is(self, tmp_path: Path) -> None:
+        toml = (
+            '[products.magnesium-oral]\ntext = "Mg lactate"\nsystem = "s"\ncode = "c"\ndisplay = "d"\nroute = "oral"\n'
+        )
+        plan = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, problem("diarrhea"), policy=site_policy(tmp_path, toml)))
+        assert plan.proposals == (ORAL_ORDER, RECHECK)
+
+    def test_an_order_that_is_forbidden_anyway_is_held_back_once(self) -> None:
+        plan = replace_magnesium(picture(LOW, problem("diarrhea")))
+        assert plan.held_back == ("magnesium-oral: kidney function unknown or too old",)
+
+
+class TestNothingTwice:
+    @pytest.mark.parametrize(
+        "already", [order("magnesium oxide"), draft("magnesium oxide"), order("magnesium oxide", as_needed=True)]
+    )
+    def test_what_is_ordered_or_given_is_not_proposed_again_but_rechecked(self, already: Exposure) -> None:
+        plan = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, already))
+        assert plan.proposals == (RECHECK,)
+        assert plan.act[0] == "Magnesium is already ordered or given: magnesium oxide."
+        assert plan.held_back == ("magnesium-oral: magnesium is already ordered or given",)
+
+    def test_creatinine_is_still_asked_for(self) -> None:
+        assert replace_magnesium(picture(LOW, order("magnesium oxide"))).proposals == (RECHECK, CREATININE)
+
+
+class TestDespite:
+    @pytest.mark.parametrize(
+        ("exposure", "said"),
+        [
+            (order("magnesium oxide", days_ago=20), True),
+            (given("magnesium oxide", hours_ago=2), True),
+            (given("magnesium oxide", at=ago(hours=2) + MINUTE), False),
+            (statement("magnesium oxide", started="2026-03-14"), False),
+            (statement("magnesium oxide", started=None), False),
+            (order("magnesium hydroxide"), False),
+        ],
+        ids=["weeks", "at the sample", "after it", "that day", "start unknown", "antacid"],
+    )
+    def test_only_replacement_that_was_surely_on_when_the_sample_was_drawn(
+        self, exposure: Exposure, said: bool
+    ) -> None:
+        assert bool(despite(picture(LOW, exposure))) is said
+
+    def test_names_the_drug_and_since_when(self) -> None:
+        said = despite(picture(LOW, order("magnesium oxide", days_ago=20)))
+        assert said.startswith("Still low despite magnesium oxide (since 22 Feb 2026 12:00): check route,")
+
+    def test_says_nothing_without_a_sample(self) -> None:
+        assert despite(picture(order("magnesium oxide"))) == ""
+
+
+class TestFittingReplacementBegun:
+    @pytest.mark.parametrize(
+        ("sample", "exposure", "fits"),
+        [
+            (LOW, given("magnesium oxide", hours_ago=1, route=Route.ORAL), True),
+            (LOW, iv_magnesium(hours_ago=1), True),
+            (SEVERE, iv_magnesium(hours_ago=1), True),
+            (SEVERE, given("magnesium sulfate", hours_ago=1, route=Route.PARENTERAL), True),
+            (SEVERE, given("magnesium oxide", hours_ago=1, route=Route.ORAL), False),
+            (SEVERE, given("magnesium sulfate", hours_ago=1), False),
+            (LOW, order("magnesium oxide", days_ago=20), False),
+            (LOW, iv_magnesium(hours_ago=3), False),
+        ],
+        ids=[
+            "low, oral",
+            "low, IV",
+            "severe, IV",
+            "severe, IM",
+            "severe, oral",
+            "severe, way unknown",
+            "before",
+            "before, IV",
+        ],
+    )
+    def test_after_the_sample_and_by_a_route_that_fits(self, sample: Fact, exposure: Exposure, fits: bool) -> None:
+        assert fitting_replacement_begun(picture(sample, exposure)) is fits
+
+    @pytest.mark.parametrize("danger", [acute("torsades_de_pointes"), qtc("500")], ids=["torsades", "QTc 500"])
+    def test_not_with_torsades_or_a_long_qtc(self, danger: Fact) -> None:
+        assert not fitting_replacement_begun(picture(SEVERE, iv_magnesium(hours_ago=1), danger))
+
+
+class TestNoIdenticalSecondReplacement:
+    @pytest.mark.parametrize(
+        ("already", "offered"),
+        [
+            (draft("magnesium sulfate", route=IV), (ORAL_ORDER,)),
+            (draft("magnesium oxide", route=Route.ORAL), (IV_ORDER,)),
+            (draft("magnesium sulfate"), ()),
+        ],
+        ids=["IV drafted", "oral drafted", "way unknown"],
+    )
+    def test_only_the_other_way_is_still_offered(self, already: Exposure, offered: tuple[Proposal, ...]) -> None:
+        assert proposed(SEVERE, already, setting=INPATIENT) == offered

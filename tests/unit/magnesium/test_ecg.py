@@ -1,0 +1,66 @@
+"""clinical.md §1.6, §1.9, §2.9: QTc from 500 ms, and a pulse below 50."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from magnesium.ecg import prolonged_qtc, slow_pulse
+from magnesium.facts import Analyte, Setting
+from tests.builders import INPATIENT, MINUTE, NOW, OUTPATIENT, POLICY, Fact, facts, lab, pulse, qtc
+
+
+def long(*found: Fact, setting: Setting = OUTPATIENT) -> bool:
+    return prolonged_qtc(facts(*found, setting=setting), POLICY, NOW) is not None
+
+
+def slow(*found: Fact) -> bool:
+    return slow_pulse(facts(*found), POLICY, NOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("value", "prolonged"),
+    [("499", False), ("500", True), ("501", True), (">500", True), (">=500", True), (">499", False), ("<500", False)],
+)
+def test_qtc_is_prolonged_from_500_ms(value: str, prolonged: bool) -> None:
+    assert long(qtc(value)) is prolonged
+
+
+def test_qtc_in_seconds_is_the_same() -> None:
+    assert long(lab(Analyte.QTC, "0.5 s"))
+    assert not long(lab(Analyte.QTC, "0.499 s"))
+
+
+@pytest.mark.parametrize(("setting", "window"), [(INPATIENT, timedelta(hours=72)), (OUTPATIENT, timedelta(days=30))])
+def test_qtc_is_current_for_72_hours_in_hospital_and_30_days_outside(setting: Setting, window: timedelta) -> None:
+    assert long(qtc("510", at=NOW - window + MINUTE), setting=setting)
+    assert long(qtc("510", at=NOW - window), setting=setting)
+    assert not long(qtc("510", at=NOW - window - MINUTE), setting=setting)
+
+
+def test_the_newest_qtc_counts_and_the_longest_of_one_instant() -> None:
+    assert not long(qtc("510", hours_ago=2), qtc("440", hours_ago=1))
+    assert long(qtc("440", hours_ago=2), qtc("510", hours_ago=1))
+    assert long(qtc("440"), qtc("510"))
+    assert not long()
+
+
+@pytest.mark.parametrize(
+    ("rate", "is_slow"), [("49", True), ("50", False), ("51", False), ("<50", True), ("<=50", False), ("<60", False)]
+)
+def test_a_pulse_is_slow_below_50(rate: str, is_slow: bool) -> None:
+    assert slow(pulse(rate)) is is_slow
+
+
+def test_a_slow_pulse_counts_for_24_hours() -> None:
+    day = timedelta(hours=24)
+    assert slow(pulse("45", at=NOW - day + MINUTE))
+    assert slow(pulse("45", at=NOW - day))
+    assert not slow(pulse("45", at=NOW - day - MINUTE))
+
+
+def test_the_newest_pulse_counts_and_the_slowest_of_one_instant() -> None:
+    assert not slow(pulse("45", hours_ago=2), pulse("70", hours_ago=1))
+    assert slow(pulse("45"), pulse("70"))
+    assert not slow()

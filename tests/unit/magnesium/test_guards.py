@@ -1,0 +1,285 @@
+"""clinical.md §2.9: what may be proposed. Each row of the magnesium guard, and the potassium guard."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from magnesium.facts import Analyte, Exposure, LabResult, Setting
+from magnesium.guards import Guard
+from magnesium.verdict import Proposal
+from tests.builders import (
+    ADULT,
+    HEALTHY_KIDNEYS,
+    INPATIENT,
+    IV,
+    MINUTE,
+    NOW,
+    ORAL,
+    OUTPATIENT,
+    Fact,
+    acute,
+    aged,
+    ago,
+    creatinine,
+    draft,
+    egfr,
+    ended_order,
+    given,
+    iv_magnesium,
+    k,
+    mg,
+    order,
+    picture,
+    problem,
+    pulse,
+    site_policy,
+    unreadable,
+)
+
+ORAL_ORDER = Proposal.MAGNESIUM_ORAL
+IV_ORDER = Proposal.MAGNESIUM_INTRAVENOUS
+IV_WITHOUT_DOSE = Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE
+POTASSIUM = Proposal.POTASSIUM
+MAGNESIUM_ORDERS = (ORAL_ORDER, IV_ORDER, IV_WITHOUT_DOSE)
+TESTS = (Proposal.SERUM_MAGNESIUM, Proposal.URINE_MAGNESIUM, Proposal.SERUM_CREATININE)
+
+LOW_MG, LOW_K = mg("1.4 mg/dL"), k("3.0 mmol/L")
+CHART: tuple[Fact, ...] = (LOW_MG, LOW_K, HEALTHY_KIDNEYS)
+
+
+def guard(*more: Fact, **told: object) -> Guard:
+    return picture(*CHART, *more, **told).guard  # type: ignore[arg-type]  # told = how the picture is taken
+
+
+def permitted(*more: Fact, **told: object) -> tuple[Proposal, ...]:
+    return guard(*more, **told).permits(*MAGNESIUM_ORDERS)
+
+
+def test_a_low_result_and_good_kidneys_permit_every_order() -> None:
+    assert permitted() == MAGNESIUM_ORDERS
+    assert guard().permits(POTASSIUM) == (POTASSIUM,)
+    assert guard().cautions == ()
+    assert guard().reasons(*Proposal) == ()
+
+
+def test_tests_are_always_permitted() -> None:
+    nothing_known = picture().guard
+    assert nothing_known.permits(*TESTS) == TESTS
+
+
+class TestMagnesiumRow:
+    def test_magnesium_high(self) -> None:
+        found = picture(mg("2.7 mg/dL"), HEALTHY_KIDNEYS).guard
+        assert found.permits(*MAGNESIUM_ORDERS) == ()
+        assert found.held[ORAL_ORDER] == "magnesium is high"
+
+    @pytest.mark.parametrize(("sent", "orders"), [("2.6 mg/dL", MAGNESIUM_ORDERS), ("2.6001 mg/dL", ())])
+    def test_magnesium_high_is_above_the_limit(self, sent: str, orders: tuple[Proposal, ...]) -> None:
+        assert picture(mg(sent), HEALTHY_KIDNEYS).guard.permits(*MAGNESIUM_ORDERS) == orders
+
+    def test_one_of_two_results_of_an_instant_high(self) -> None:
+        assert permitted(mg("3.0 mg/dL")) == ()
+
+    def test_unverified_newer_magnesium(self) -> None:
+        found = guard(unreadable())
+        assert found.permits(*MAGNESIUM_ORDERS) == ()
+        assert "A newer magnesium could not be read: look it up in the chart or repeat it." in found.cautions
+
+    def test_results_of_one_instant_disagree(self) -> None:
+        found = guard(mg("1.8 mg/dL"))
+        assert found.permits(*MAGNESIUM_ORDERS) == ()
+        assert "Results of one moment disagree: repeat magnesium." in found.cautions
+
+    @pytest.mark.parametrize("slug", ["myasthenia_gravis", "lambert_eaton"])
+    def test_neuromuscular_disease_has_no_iv_order(self, slug: str) -> None:
+        found = guard(problem(slug))
+        assert found.permits(*MAGNESIUM_ORDERS) == (ORAL_ORDER,)
+        assert any("can precipitate myasthenic crisis: specialist decision" in c for c in found.cautions)
+
+    @pytest.mark.parametrize("slug", ["av_block_high_grade", "sick_sinus_syndrome"])
+    def test_slow_conduction_without_pacemaker_has_no_iv_order(self, slug: str) -> None:
+        found = guard(problem(slug))
+        assert found.permits(*MAGNESIUM_ORDERS) == (ORAL_ORDER,)
+        assert any("ECG and specialist decision" in c for c in found.cautions)
+        assert permitted(problem(slug), problem("pacemaker")) == MAGNESIUM_ORDERS
+
+    @pytest.mark.parametrize(
+        ("rate", "orders"), [("49", (ORAL_ORDER,)), ("50", MAGNESIUM_ORDERS), ("51", MAGNESIUM_ORDERS)]
+    )
+    def test_heart_rate_below_50_has_no_iv_order(self, rate: str, orders: tuple[Proposal, ...]) -> None:
+        assert permitted(pulse(rate)) == orders
+
+    def test_a_slow_pulse_holds_even_with_a_pacemaker(self) -> None:
+        assert permitted(pulse("45"), problem("pacemaker")) == (ORAL_ORDER,)
+
+    def test_a_slow_pulse_of_the_day_before_yesterday_does_not_matter(self) -> None:
+        assert permitted(pulse("45", hours_ago=25)) == MAGNESIUM_ORDERS
+
+    @pytest.mark.parametrize(
+        "drug",
+        ["rocuronium", "vecuronium", "cisatracurium", "atracurium", "mivacurium", "pancuronium", "succinylcholine"],
+    )
+    def test_neuromuscular_blocker_in_force_has_no_iv_order(self, drug: str) -> None:
+        assert permitted(given(drug, route=IV)) == (ORAL_ORDER,)
+
+    @pytest.mark.parametrize(
+        ("exposure", "orders"),
+        [
+            (iv_magnesium(hours_ago=1), ()),
+            (iv_magnesium(hours_ago=12), ()),
+            (given("magnesium sulfate", at=ago(hours=12) - MINUTE, route=IV), MAGNESIUM_ORDERS),
+            (given("magnesium sulfate", at=ago(hours=20), ended=ago(hours=11), route=IV), ()),
+            (given("magnesium sulfate", at=ago(hours=30), ended=None, route=IV), ()),
+            (given("magnesium sulfate", at=ago(hours=49), ended=None, route=IV), MAGNESIUM_ORDERS),
+            (order("magnesium sulfate", route=IV), ()),
+            (order("magnesium sulfate", route=IV, started=None), ()),
+            (ended_order("magnesium sulfate", route=IV, ended=ago(hours=12)), ()),
+            (ended_order("magnesium sulfate", route=IV, ended=ago(hours=12) - MINUTE), MAGNESIUM_ORDERS),
+            (ended_order("magnesium sulfate", route=IV), MAGNESIUM_ORDERS),
+            (order("magnesium sulfate", route=IV, as_needed=True), MAGNESIUM_ORDERS),
+            (order("magnesium sulfate", route=IV, single_dose=True), MAGNESIUM_ORDERS),
+            (order("magnesium sulfate", route=IV, started=NOW + MINUTE), MAGNESIUM_ORDERS),
+            (given("magnesium oxide", route=ORAL), MAGNESIUM_ORDERS),
+        ],
+        ids=[
+            "an hour ago",
+            "12 h ago",
+            "a minute more than 12 h ago",
+            "infusion ended 11 h ago",
+            "infusion still running",
+            "running, but nobody has said so for two days",
+            "ordered",
+            "ordered, start unknown",
+            "order ended 12 h ago",
+            "order ended a minute more than 12 h ago",
+            "order over, unknown when",
+            "as needed",
+            "single dose",
+            "not begun",
+            "oral",
+        ],
+    )
+    def test_iv_magnesium_in_force_or_within_12_hours(self, exposure: Exposure, orders: tuple[Proposal, ...]) -> None:
+        assert permitted(exposure) == orders
+
+    @pytest.mark.parametrize(
+        ("kidneys", "orders"),
+        [
+            (egfr("60"), MAGNESIUM_ORDERS),
+            (egfr("59.9"), (ORAL_ORDER, IV_WITHOUT_DOSE)),
+            (egfr("30"), (ORAL_ORDER, IV_WITHOUT_DOSE)),
+            (egfr("29.9"), ()),
+            (egfr("<60"), ()),
+        ],
+        ids=lambda v: v.quantity.text if isinstance(v, LabResult) else "",
+    )
+    def test_kidney_function(self, kidneys: LabResult, orders: tuple[Proposal, ...]) -> None:
+        assert picture(LOW_MG, kidneys).guard.permits(*MAGNESIUM_ORDERS) == orders
+
+    def test_reduced_function_says_reduce_and_recheck(self) -> None:
+        (caution,) = picture(LOW_MG, egfr("45")).guard.cautions
+        assert "about half the usual, per protocol" in caution
+        assert "recheck in 24-48 h" in caution
+
+    @pytest.mark.parametrize(
+        "impaired",
+        [
+            [egfr("29")],
+            [egfr("90"), acute("acute_kidney_injury")],
+            [creatinine("1.0 mg/dL", days_ago=1), creatinine("2.0 mg/dL")],
+            [egfr("90"), problem("oliguria")],
+            [problem("ckd_stage_5")],
+        ],
+        ids=["eGFR below 30", "recorded injury", "creatinine doubled", "oliguria", "stage 5"],
+    )
+    def test_poor_function_and_acute_injury_have_no_order_and_say_that_it_accumulates(
+        self, impaired: list[Fact]
+    ) -> None:
+        found = picture(LOW_MG, *impaired).guard
+        assert found.permits(*MAGNESIUM_ORDERS) == ()
+        assert found.cautions == (
+            "Magnesium accumulates: nephrology or pharmacy; reduced dose, slowly, level after each dose.",
+        )
+
+    def test_dialysis_has_no_order_and_names_the_dialysate(self) -> None:
+        found = guard(problem("dialysis"))
+        assert found.permits(*MAGNESIUM_ORDERS) == ()
+        assert any("dialysate" in c and "citrate lowers magnesium" in c for c in found.cautions)
+
+    @pytest.mark.parametrize("kidneys", [[], [egfr("90", days_ago=91)]], ids=["unknown", "too old"])
+    def test_unknown_function_has_no_order_and_asks_for_creatinine(self, kidneys: list[Fact]) -> None:
+        found = picture(LOW_MG, *kidneys).guard
+        assert found.permits(*MAGNESIUM_ORDERS) == ()
+        assert any("check creatinine" in c for c in found.cautions)
+
+
+class TestPopulations:
+    def test_under_18_there_is_no_order(self) -> None:
+        child = picture(*CHART, patient=aged(17)).guard
+        assert child.permits(*Proposal) == TESTS
+        grown = picture(*CHART, patient=aged(18)).guard
+        assert grown.permits(*MAGNESIUM_ORDERS) == MAGNESIUM_ORDERS
+
+    def test_age_unknown_there_is_no_dose(self, tmp_path: Path) -> None:
+        assert permitted(patient=aged(None)) == (ORAL_ORDER, IV_WITHOUT_DOSE)
+        product = 'text = "x"\nsystem = "urn:x"\ncode = "x"\ndisplay = "x"\nroute = "oral"\ndose = "400 mg"\n'
+        dosed = site_policy(tmp_path, f"[products.magnesium-oral]\n{product}[products.potassium]\n{product}")
+        held = guard(patient=aged(None), policy=dosed)
+        assert held.permits(*MAGNESIUM_ORDERS, POTASSIUM) == (IV_WITHOUT_DOSE,)
+        assert guard(patient=ADULT, policy=dosed).permits(ORAL_ORDER, POTASSIUM) == (ORAL_ORDER, POTASSIUM)
+
+
+class TestPotassiumGuard:
+    @pytest.mark.parametrize(("value", "allowed"), [("3.49", True), ("3.5", False), ("3.51", False)])
+    def test_only_below_3_5(self, value: str, allowed: bool) -> None:
+        assert bool(picture(k(f"{value} mmol/L"), HEALTHY_KIDNEYS).guard.permits(POTASSIUM)) is allowed
+
+    @pytest.mark.parametrize(
+        ("setting", "window"), [(INPATIENT, timedelta(hours=24)), (OUTPATIENT, timedelta(hours=72))]
+    )
+    def test_only_on_a_recent_result(self, setting: Setting, window: timedelta) -> None:
+        def at(age: timedelta) -> bool:
+            found = picture(k("3.0 mmol/L", at=NOW - age), HEALTHY_KIDNEYS, setting=setting)
+            return bool(found.guard.permits(POTASSIUM))
+
+        assert at(window - MINUTE)
+        assert at(window)
+        assert not at(window + MINUTE)
+
+    @pytest.mark.parametrize(
+        ("kidneys", "allowed"),
+        [
+            ([egfr("30")], True),
+            ([egfr("29.9")], False),
+            ([], False),
+            ([egfr("90"), problem("dialysis")], False),
+            ([egfr("90"), acute("acute_kidney_injury")], False),
+            ([egfr("90"), problem("oliguria")], False),
+        ],
+    )
+    def test_only_with_kidneys_that_bear_it(self, kidneys: list[Fact], allowed: bool) -> None:
+        assert bool(picture(LOW_K, *kidneys).guard.permits(POTASSIUM)) is allowed
+
+    def test_not_without_a_result_or_with_a_newer_one_that_cannot_be_read(self) -> None:
+        assert picture(HEALTHY_KIDNEYS).guard.permits(POTASSIUM) == ()
+        assert guard(unreadable(Analyte.POTASSIUM)).permits(POTASSIUM) == ()
+
+    def test_not_if_results_of_one_instant_disagree(self) -> None:
+        found = guard(k("5.8 mmol/L"))
+        assert found.permits(POTASSIUM) == ()
+        assert "Results of one moment disagree: repeat potassium." in found.cautions
+
+
+def test_says_why_an_order_was_held_back_the_first_reason_winning() -> None:
+    found = guard(unreadable(), problem("dialysis"))
+    assert found.reasons(ORAL_ORDER, Proposal.SERUM_MAGNESIUM) == (
+        "magnesium-oral: a newer magnesium could not be read",
+    )
+    assert len(found.cautions) == len(set(found.cautions)) == 2
+
+
+def test_drafted_magnesium_is_no_magnesium_in_force() -> None:
+    assert permitted(draft("magnesium sulfate", route=IV)) == MAGNESIUM_ORDERS

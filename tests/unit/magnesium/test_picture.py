@@ -1,0 +1,227 @@
+"""What several rules share about one patient at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from magnesium.facts import Exposure, Need
+from magnesium.status import Currency
+from tests.builders import (
+    INPATIENT,
+    IV,
+    MINUTE,
+    NOW,
+    ORAL,
+    Fact,
+    acute,
+    aged,
+    ago,
+    draft,
+    ended_order,
+    given,
+    iv_magnesium,
+    k,
+    mg,
+    order,
+    picture,
+    problem,
+    pulse,
+    qtc,
+    statement,
+)
+
+PREGNANT = problem("pregnancy")
+
+
+def names(exposures: tuple[Exposure, ...]) -> list[str]:
+    return [e.label for e in exposures]
+
+
+def test_an_empty_chart_is_read_without_guessing() -> None:
+    empty = picture()
+    assert empty.magnesium.currency is Currency.ABSENT
+    assert empty.potassium.result is None
+    assert not (*empty.drafts, *empty.selected, *empty.missing, *empty.cardiac_risk)
+    assert not (*empty.magnesium_ordered, *empty.magnesium_begun_since_sample)
+    assert not empty.inpatient
+    assert not empty.after_dose
+    assert not empty.obstetric_magnesium
+
+
+@pytest.mark.parametrize(("years", "minor"), [(17, True), (18, False), (60, False), (None, False)])
+def test_a_minor_is_surely_under_18(years: int | None, minor: bool) -> None:
+    assert picture(patient=aged(years)).minor is minor
+
+
+def test_says_what_could_not_be_seen() -> None:
+    seen = picture(unavailable=frozenset({Need.CONDITIONS}), partial=frozenset({Need.LABS}))
+    assert seen.missing == ("could not be read: the problem list", "arrived only in part: laboratory results")
+
+
+def test_the_setting_is_in_hospital_or_not() -> None:
+    assert picture(setting=INPATIENT).inpatient
+
+
+class TestDrafts:
+    def test_those_the_hook_is_about_are_selected(self) -> None:
+        chart = picture(draft("furosemide"), draft("digoxin", selected=False))
+        assert names(chart.drafts) == ["furosemide", "digoxin"]
+        assert names(chart.selected) == ["furosemide"]
+
+    def test_a_drug_is_had_in_force_or_drafted(self) -> None:
+        chart = picture(order("amiodarone"), draft("sotalol"), draft("digoxin"), ended_order("ibutilide"))
+        assert names(chart.qt_drugs) == ["amiodarone", "sotalol"]
+        assert names(chart.digoxin) == ["digoxin"]
+
+    def test_potassium_replacement_that_is_being_ordered(self) -> None:
+        chart = picture(draft("potassium chloride"), draft("potassium citrate", selected=False), draft("furosemide"))
+        assert names(chart.potassium_selected) == ["potassium chloride"]
+        assert names(chart.potassium_ordered) == ["potassium chloride", "potassium citrate"]
+
+    def test_potassium_in_force_is_ordered_too(self) -> None:
+        assert names(picture(order("potassium chloride"), order("furosemide")).potassium_ordered) == [
+            "potassium chloride"
+        ]
+
+
+class TestMagnesiumReplacement:
+    def test_in_force_is_replacement_only(self) -> None:
+        chart = picture(order("magnesium oxide"), order("magnesium hydroxide"))
+        assert names(chart.magnesium_in_force) == ["magnesium oxide"]
+
+    def test_begun_since_the_sample(self) -> None:
+        chart = picture(mg("1.4 mg/dL", hours_ago=5), given("magnesium oxide", hours_ago=4), order("magnesium citrate"))
+        assert names(chart.magnesium_begun_since_sample) == ["magnesium oxide"]
+
+    @pytest.mark.parametrize(
+        ("exposure", "ordered"),
+        [
+            (order("magnesium oxide"), True),
+            (draft("magnesium oxide"), True),
+            (statement("magnesium oxide"), True),
+            (order("magnesium oxide", as_needed=True), True),
+            (order("magnesium oxide", as_needed=True, ended=NOW + MINUTE), True),
+            (order("magnesium oxide", as_needed=True, ended=NOW - MINUTE), False),
+            (ended_order("magnesium oxide", as_needed=True), False),
+            (order("magnesium sulfate", single_dose=True, started=ago(hours=12)), True),
+            (order("magnesium sulfate", single_dose=True, started=ago(hours=12) - MINUTE), False),
+            (order("magnesium sulfate", single_dose=True, started=None), True),
+            (order("magnesium sulfate", single_dose=True, started=ago(hours=2), ended=ago(hours=1)), True),
+            (order("magnesium hydroxide"), False),
+            (order("magnesium hydroxide", as_needed=True), False),
+            (statement("magnesium oxide", as_needed=True), False),
+        ],
+    )
+    def test_ordered_already_is_whatever_a_second_order_would_double(self, exposure: Exposure, ordered: bool) -> None:
+        assert bool(picture(exposure).magnesium_ordered) is ordered
+
+
+class TestAfterDose:
+    @pytest.mark.parametrize(
+        ("dose", "flattered"),
+        [
+            (iv_magnesium(hours_ago=6), True),
+            (iv_magnesium(hours_ago=17), True),
+            (given("magnesium sulfate", at=ago(hours=17) - MINUTE, route=IV), False),
+            (iv_magnesium(hours_ago=5), True),
+            (iv_magnesium(hours_ago=4), False),
+            (given("magnesium sulfate", hours_ago=30, ended=None, route=IV), True),
+            (given("magnesium oxide", hours_ago=6, route=ORAL), False),
+            (order("magnesium sulfate", route=IV), True),
+            (ended_order("magnesium sulfate", route=IV, ended=ago(hours=3)), True),
+            (ended_order("magnesium sulfate", route=IV, ended=ago(hours=17)), True),
+            (ended_order("magnesium sulfate", route=IV, ended=ago(hours=17) - MINUTE), False),
+            (order("magnesium sulfate", route=IV, started=ago(hours=4)), False),
+        ],
+        ids=[
+            "an hour before",
+            "12 h before",
+            "a minute more than 12 h before",
+            "at the sample",
+            "after the sample",
+            "infusion running",
+            "oral",
+            "running",
+            "running then, over now",
+            "over 12 h before",
+            "over a minute more than 12 h before",
+            "begun after the sample",
+        ],
+    )
+    def test_a_sample_drawn_during_or_within_12_hours_of_an_iv_dose(self, dose: Exposure, flattered: bool) -> None:
+        assert picture(mg("1.8 mg/dL", hours_ago=5), dose).after_dose is flattered
+
+    def test_a_dose_without_a_time_says_nothing(self) -> None:
+        assert not picture(mg("1.8 mg/dL"), replace(iv_magnesium(), start=None, end=None)).after_dose
+
+
+class TestObstetricMagnesium:
+    def test_is_iv_magnesium_in_pregnancy(self) -> None:
+        assert picture(PREGNANT, iv_magnesium()).obstetric_magnesium
+        assert not picture(iv_magnesium()).obstetric_magnesium
+        assert not picture(PREGNANT, order("magnesium oxide", route=ORAL)).obstetric_magnesium
+
+    def test_is_never_replacement(self) -> None:
+        chart = picture(PREGNANT, mg("1.4 mg/dL", hours_ago=5), iv_magnesium(), draft("magnesium sulfate", route=IV))
+        assert chart.magnesium_in_force == chart.magnesium_drafted == chart.magnesium_begun_since_sample == ()
+
+    def test_oral_magnesium_in_pregnancy_is(self) -> None:
+        assert picture(PREGNANT, order("magnesium oxide", route=ORAL)).magnesium_in_force
+
+
+class TestCardiacRisk:
+    @pytest.mark.parametrize(
+        "found",
+        [
+            order("digoxin"),
+            draft("digoxin"),
+            order("sotalol"),
+            given("ibutilide", route=IV),
+            qtc("500"),
+            acute("torsades_de_pointes"),
+        ],
+        ids=["digoxin", "digoxin drafted", "QT drug", "QT drug given", "QTc 500", "torsades"],
+    )
+    def test_is_digoxin_a_qt_drug_a_long_qtc_or_torsades(self, found: Fact) -> None:
+        assert picture(found).cardiac_risk
+
+    @pytest.mark.parametrize(
+        "found",
+        [
+            order("digoxin", route_assumed=True),
+            draft("sotalol", as_needed=True),
+            order("sotalol", as_needed=True),
+            qtc("499"),
+            acute("ventricular_arrhythmia"),
+            acute("torsades_de_pointes", hours_ago=73),
+        ],
+        ids=[
+            "route assumed",
+            "drafted as needed",
+            "ordered as needed",
+            "QTc 499",
+            "other arrhythmia",
+            "torsades long ago",
+        ],
+    )
+    def test_is_nothing_less(self, found: Fact) -> None:
+        assert not picture(found).cardiac_risk
+
+
+def test_reads_each_part_of_the_chart_once() -> None:
+    chart = picture(mg("1.4 mg/dL"), k("3.0 mmol/L"), pulse("45"), order("furosemide"))
+    for part in ("magnesium", "potassium", "problems", "kidney", "regimen", "femg", "guard", "slow_pulse", "wasting"):
+        assert getattr(chart, part) is getattr(chart, part)
+
+
+def test_now_is_the_moment_it_is_told() -> None:
+    sample = mg("1.4 mg/dL", hours_ago=1)
+    assert (
+        picture(sample, as_of=datetime.fromisoformat("2026-05-14T12:00:00+00:00")).magnesium.currency is Currency.STALE
+    )
+    assert (
+        picture(sample, as_of=datetime.fromisoformat("2026-03-14T10:00:00+00:00")).magnesium.currency is Currency.ABSENT
+    )
