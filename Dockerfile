@@ -24,5 +24,6 @@ USER 10001
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=3s --start-period=10s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/cds-services', timeout=2)"]
+# Threads: a request whose data are fetched waits for its client's FHIR server.
 # /dev/shm: a worker's heartbeat file must not wait for a disk.
-CMD ["gunicorn", "--bind=0.0.0.0:8080", "--workers=2", "--worker-tmp-dir=/dev/shm", "cds_service.app:create_app()"]
+CMD ["gunicorn", "--bind=0.0.0.0:8080", "--workers=2", "--threads=16", "--worker-tmp-dir=/dev/shm", "cds_service.app:create_app()"]

@@ -23,8 +23,8 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(VENV)/runtime.stamp ## Start the service on 127.0.0.1:8080 and print a request to try
-	@exec $(BIN)/magnesium-cds serve $(ARGS)
+run: $(VENV)/runtime.stamp ## Start the service and a FHIR sandbox on 127.0.0.1:8080, print a request to try
+	@exec env MAGNESIUM_CDS_PROFILE=$${MAGNESIUM_CDS_PROFILE:-dev} $(BIN)/magnesium-cds serve $(ARGS)
 
 .PHONY: test
 test: $(VENV)/dev.stamp ## Run the tests and record which branches they reach

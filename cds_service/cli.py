@@ -14,12 +14,13 @@ from typing import Any
 
 import click
 
-from cds_service import server
+from cds_service import clock, examples, server
 from cds_service.app import DISTRIBUTION, create_app
 from cds_service.charts import Piece, ReplayError, files, pieces
 from cds_service.logging import make_log
 from cds_service.replay import InProcess, Player, Remote, Report, play_all
 from cds_service.sandbox import SANDBOX_PATH
+from cds_service.sandbox.load import load
 from cds_service.sandbox.store import SandboxError
 from cds_service.settings import LogFormat, LogLevel, Profile, Settings, SettingsError
 from fhir_mappings.site_codes import SiteCodes
@@ -191,6 +192,29 @@ def replay(  # noqa: PLR0913  one parameter an option
 def _pieces(found: list[tuple[Path, bool]]) -> Iterator[Piece | ReplayError]:
     for path, named in found:
         yield from pieces(path, named=named)
+
+
+# ── sandbox ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@main.group()
+def sandbox() -> None:
+    """FHIR servers to try things out with."""
+
+
+@sandbox.command("load")
+@click.argument("url", metavar="URL")
+@click.option("--wait", "seconds", type=click.IntRange(0), default=0, help="Seconds to wait for the server to come up.")
+def sandbox_load(url: str, seconds: int) -> None:
+    """Put the example patients, as of now, on the FHIR test server at URL.
+
+    It replaces whatever has the ids of the examples there. Never point it at a server with patients.
+    """
+    try:
+        count = load(url, clock.now(), wait_seconds=seconds)
+    except SandboxError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{count} resources of {len(examples.NAMES)} invented patients are at {url}")
 
 
 # ── policy, terminology ───────────────────────────────────────────────────────────────────────────

@@ -22,6 +22,7 @@ from fhir_mappings.site_codes import SiteCodes
 from fhir_mappings.subject import PatientMismatch
 from hooks.render import Presentation
 from hooks.service import Answer, HookService
+from magnesium.display import in_units_shown
 from magnesium.facts import PatientFacts
 from magnesium.picture import ClinicalPicture
 from magnesium.policy import Policy, load_site
@@ -101,7 +102,7 @@ class Evaluator:
         came = receive(request.prefetch, asked, self.prefetch_keys)
         came = self.retriever.complete(came, asked, request, as_of=as_of, arrived=arrived)
         try:
-            return read_facts(
+            facts = read_facts(
                 gather(came, asked),
                 patient_id=request.patient_id,
                 encounter_id=request.encounter_id,
@@ -113,6 +114,7 @@ class Evaluator:
                 zone=self.knowledge.policy.time_zone,
                 as_of=as_of,
             )
+            return in_units_shown(facts, self.knowledge.policy)
         except PatientMismatch as mismatch:
             text = "A resource in the request is about another patient than context.patientId."
             raise bad_request(Issue(IssueCode.CONFLICT, text, mismatch.reference)) from None

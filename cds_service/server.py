@@ -10,7 +10,9 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-THREADS = 4
+# More than there are processors: a request whose data are fetched waits for its client's FHIR server. In the dev
+# profile that may be the sandbox, in this very process.
+THREADS = 16
 
 
 def listen(host: str, port: int) -> socket.socket:

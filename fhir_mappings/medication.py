@@ -27,6 +27,17 @@ _REQUEST_STATUS = {
     "stopped": ExposureStatus.ENDED,
 }
 _STATEMENT_STATUS = _REQUEST_STATUS
+# R5 says in ``adherence`` what was the status before; its own status is that it was written down.
+_RECORDED = "recorded"
+_ADHERENCE = {
+    "taking": ExposureStatus.ACTIVE,
+    "taking-as-directed": ExposureStatus.ACTIVE,
+    "taking-not-as-directed": ExposureStatus.ACTIVE,
+    "stopped": ExposureStatus.ENDED,
+    "stopped-as-directed": ExposureStatus.ENDED,
+    "stopped-not-as-directed": ExposureStatus.ENDED,
+}
+_NOT_TAKEN = frozenset({"not-taking", "on-hold", "on-hold-as-directed", "on-hold-not-as-directed", "not-prescribed"})
 # Stopped: a part of the dose was given.
 _GIVEN = frozenset({"completed", "in-progress", "stopped"})
 # A draft that withdraws an order is no order.
@@ -82,6 +93,13 @@ def read_statement(resource: Resource, context: Context) -> Iterator[Exposure | 
     """
     problem = context.subject.problem_with(resource)
     status = _STATEMENT_STATUS.get(_code(resource, "status"))
+    if _code(resource, "status") == _RECORDED:
+        adherence = codes(first(resource.get("adherence")).get("code"))
+        if adherence & _NOT_TAKEN:
+            return
+        status = next((_ADHERENCE[code] for code in sorted(adherence & _ADHERENCE.keys())), ExposureStatus.ACTIVE)
+        if not adherence & _ADHERENCE.keys():
+            problem = problem or Unreadable.NOT_SAID_IF_TAKEN
     # STU3 said in an element of its own that a drug is not taken, whatever the status.
     if status is None or _code(resource, "taken") in {"n", "na", "unk"}:
         return

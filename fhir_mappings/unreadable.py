@@ -41,6 +41,7 @@ class Unreadable(StrEnum):
     SUSPECT_SPECIMEN = "suspect-specimen", "The specimen may be hemolyzed or contaminated."
 
     UNKNOWN_DRUG = "unknown-drug", "Nothing says which drug it is."
+    NOT_SAID_IF_TAKEN = "not-said-if-taken", "Nothing says whether the drug is taken."
     UNRESOLVED_MEDICATION = "unresolved-medication", "The drug is only referred to, and the reference leads nowhere."
 
 

@@ -79,9 +79,11 @@ def _care(picture: ClinicalPicture) -> tuple[str, ...]:
     problems = picture.problems
     short_bowel = "Short bowel: correct sodium and water first, then oral magnesium at night."
     loose = "Diarrhea or ileostomy: no magnesium oxide, hydroxide or citrate; choose a well absorbed salt."
+    bound = listed(name(exposure) for exposure in picture.on("binds_magnesium"))
     return (
         *((short_bowel,) if problems.of("short_bowel_syndrome") else ()),
         *((loose,) if problems.diarrhea else ()),
+        *((f"Take oral magnesium {picture.policy.exposure.apart.text} or more apart from {bound}.",) if bound else ()),
     )
 
 

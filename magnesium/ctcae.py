@@ -1,9 +1,9 @@
 """The CTCAE grade of a low magnesium, as text for patients on drugs whose toxicity is counted that way.
 
-CTCAE v5.0, "Hypomagnesemia": grade 1 below the lower limit of normal, 2 below 0.5 mmol/L (1.2 mg/dL), 3 below 0.4 (0.9),
-4 below 0.3 (0.7). The lower limit of normal is the laboratory's own where the result carries it, else the policy's. The
-limits are applied in the unit reported, as printed for it. Grade 4 is given on the value alone; whether there are
-"life-threatening consequences", the other half of its wording, no laboratory value tells.
+CTCAE v5.0, "Hypomagnesemia": grade 1 below the lower limit of normal, 2 below 0.5 mmol/L (1.2 mg/dL), 3 below 0.4
+(0.9), 4 below 0.3 (0.7). The lower limit of normal is the laboratory's own where the result carries it, else the
+policy's. The limits are applied in the unit reported, as printed for it. Grade 4 is given on the value alone; whether
+there are "life-threatening consequences", the other half of its wording, no laboratory value tells.
 """
 
 from __future__ import annotations

@@ -81,6 +81,8 @@ class LabResult:
     hemolyzed: str = ""
     """Why the specimen is suspect (hemolysis, contamination); empty if nothing says so."""
     post_dialysis: bool = False
+    shown: str = ""
+    """Value and unit as the site wants them read (``magnesium.display``); empty: as reported."""
     reference_low: Quantity | None = None
     """Lower limit of the laboratory's own reference range, in the result's substance."""
     specimen: str = ""

@@ -23,6 +23,8 @@ class Guard:
     """The drug orders that may not be proposed, and the sentences that say why. Tests are never forbidden."""
 
     cautions: tuple[str, ...] = ()
+    """About magnesium."""
+    potassium_cautions: tuple[str, ...] = ()
     held: dict[Proposal, str] = field(default_factory=dict)
     """Why an order is held back, by order."""
 
@@ -45,14 +47,16 @@ _POTASSIUM = frozenset({Proposal.POTASSIUM})
 
 def read_guards(picture: ClinicalPicture) -> Guard:
     """Judge the magnesium guard and the potassium guard for one patient at one moment."""
+    magnesium, potassium = _magnesium(picture), _potassium(picture)
     held: dict[Proposal, str] = {}
-    cautions: list[str] = []
-    for forbidden, why, caution in (*_magnesium(picture), *_potassium(picture)):
+    for forbidden, why, _ in (*magnesium, *potassium):
         for proposal in forbidden:
             held.setdefault(proposal, why)
-        if caution and caution not in cautions:
-            cautions.append(caution)
-    return Guard(tuple(cautions), held)
+    return Guard(_said(magnesium), _said(potassium), held)
+
+
+def _said(found: list[Finding]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(caution for _, _, caution in found if caution))
 
 
 Finding = tuple[frozenset[Proposal], str, str]
@@ -146,5 +150,7 @@ def _potassium(picture: ClinicalPicture) -> list[Finding]:
         caution = "Results of one moment disagree: repeat potassium."
         found.append((_POTASSIUM, "results of one moment disagree", caution))
     if kidney.impaired_acutely or kidney.filtration not in {Filtration.FULL, Filtration.REDUCED}:
-        found.append((_POTASSIUM, "kidney function impaired or unknown", ""))
+        known_bad = kidney.impaired_acutely or kidney.filtration is Filtration.POOR
+        caution = "Kidney function impaired: potassium per nephrology, recheck within hours." if known_bad else ""
+        found.append((_POTASSIUM, "kidney function impaired or unknown", caution if reading.low else ""))
     return found

@@ -33,6 +33,14 @@ class Basis(StrEnum):
     """Put in by the site's own policy file."""
 
 
+class UnitsShown(StrEnum):
+    """In which units values are shown; they are judged as reported in any case."""
+
+    REPORTED = "as-reported"
+    SI = "si"
+    CONVENTIONAL = "conventional"
+
+
 class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What every number of the policy carries."""
 
@@ -255,6 +263,8 @@ class ExposureNumbers(_Section, frozen=True):
     chain_gap: Span
     chronic: Span
     intravenous_magnesium: Span
+    apart: Span
+    insulin_infusion: Span
 
 
 class UrineNumbers(_Section, frozen=True):
@@ -328,6 +338,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     zone: str
     order_sign_minimum: Literal["info", "warning", "critical"]
     palliative_critical: bool
+    units_shown: UnitsShown
     magnesium: MagnesiumNumbers
     potassium: PotassiumNumbers
     femg: FemgNumbers

@@ -14,7 +14,7 @@ from magnesium.facts import Analyte, Exposure, ExposureKind, LabResult, PatientF
 from magnesium.moment import When
 from magnesium.policy import Policy, Span
 from magnesium.problems import Problems
-from magnesium.replacement import potassium_replacement
+from magnesium.replacement import of_class, potassium_replacement
 from magnesium.results import Series, lowest, series
 
 
@@ -73,7 +73,7 @@ def _refractory(
     current: LabResult, found: Series, facts: PatientFacts, problems: Problems, policy: Policy
 ) -> tuple[LabResult, Exposure] | tuple[None, None]:
     """Return the earlier low potassium and the replacement that did not hold, or two Nones."""
-    if problems.dialysis or problems.potassium_shift:
+    if problems.dialysis or problems.potassium_shift or _insulin_infused(current, facts, policy):
         return None, None
     numbers = policy.potassium
     inpatient = facts.setting is Setting.INPATIENT
@@ -91,6 +91,23 @@ def _refractory(
         if resisted is not None:
             return earlier, resisted
     return None, None
+
+
+def _insulin_infused(current: LabResult, facts: PatientFacts, policy: Policy) -> bool:
+    """Whether insulin may have run into a vein shortly before the sample: it shifts potassium into cells."""
+    return any(
+        of_class(exposure, "insulin") and exposure.route is Route.INTRAVENOUS and _ran(exposure, current, policy)
+        for exposure in facts.exposures
+    )
+
+
+def _ran(exposure: Exposure, current: LabResult, policy: Policy) -> bool:
+    if exposure.start is not None and exposure.start.surely_after(current.when.latest):
+        return False
+    last = exposure.end or (exposure.start if exposure.kind is ExposureKind.ADMINISTRATION else None)
+    if last is None:
+        return still_on(exposure, policy, current.when.latest)
+    return last.possibly_within(policy.exposure.insulin_infusion.delta, current.when.earliest)
 
 
 def _not_low(found: Series, policy: Policy) -> tuple[When, ...]:

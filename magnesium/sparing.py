@@ -9,18 +9,20 @@ from __future__ import annotations
 from magnesium.femg import FractionalExcretion, Reading
 from magnesium.picture import ClinicalPicture
 from magnesium.status import acting, possible
+from magnesium.words import listed, name
 
 _RENAL = frozenset({Reading.RENAL, Reading.RENAL_LIKELY})
-TEXT = (
-    "Persisting loss: consider amiloride or an aldosterone antagonist, if tolerated; risk of hyperkalemia, "
-    "above all with ACE inhibitor, ARB, calcineurin inhibitor, trimethoprim, heparin or potassium."
-)
+_RAISE_POTASSIUM = ("calcineurin_inhibitor", "ace_inhibitor", "arb", "trimethoprim", "heparin", "potassium")
+_TEXT = "Persisting loss: consider amiloride or an aldosterone antagonist, if tolerated"
 
 
 def sparing_diuretic(picture: ClinicalPicture) -> tuple[str, ...]:
     """Return the sentence on amiloride and aldosterone antagonists, or nothing."""
-    allowed = _persists(picture) and _renal(picture) and _safe(picture)
-    return (TEXT,) if allowed else ()
+    if not (_persists(picture) and _renal(picture) and _safe(picture)):
+        return ()
+    company = [name(exposure) for code in _RAISE_POTASSIUM for exposure in picture.on(code)]
+    risk = f"; risk of hyperkalemia with {listed(company)}" if company else ""
+    return (f"{_TEXT}{risk}.",)
 
 
 def _persists(picture: ClinicalPicture) -> bool:

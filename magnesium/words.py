@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
 
-from magnesium.facts import Analyte, Exposure, LabResult, Match
+from magnesium.facts import Analyte, Exposure, ExposureKind, LabResult, Match
 from magnesium.knowledge import read_table
 from magnesium.moment import When
 from magnesium.status import Status
@@ -47,9 +47,15 @@ def time(when: When) -> str:
     return month if length <= _MONTH else f"{first.year}"
 
 
+def day(when: When) -> str:
+    """Return the day of a time, without the hour: ``14 Mar 2026``."""
+    first = when.earliest
+    return time(when) if not when.exact else f"{first.day} {MONTHS[first.month - 1]} {first.year}"
+
+
 def value(result: LabResult) -> str:
     """Return a result without its time: ``Mg 1.4 mg/dL``."""
-    return f"{short(result.analyte)} {result.quantity.text}"
+    return f"{short(result.analyte)} {result.shown or result.quantity.text}"
 
 
 def result(found: LabResult) -> str:
@@ -74,8 +80,9 @@ def drug(exposure: Exposure) -> str:
     """Return a drug with its start and how it was recognised: ``furosemide (since 2 Mar 2026)``."""
     marks = []
     if exposure.start is not None:
-        marks.append(f"since {time(exposure.start)}")
-    else:
+        given = exposure.kind is ExposureKind.ADMINISTRATION
+        marks.append(f"given {time(exposure.start)}" if given else f"since {day(exposure.start)}")
+    elif exposure.kind is not ExposureKind.DRAFT:
         marks.append("start unknown")
     if exposure.source.match is Match.NAME:
         marks.append("matched by name")

@@ -30,8 +30,8 @@ _INTRODUCTION = """\
 For the clinicians who answer for it. Written by `python -m tools.generate_docs` from the data files in this folder and
 from the rules themselves: do not edit. Policy version {version}.
 
-A site reads this page, changes what it decides otherwise in a policy file of its own, and signs at the end. The page shows
-the defaults; `magnesium-cds policy check` shows a site's own.
+A site reads this page, changes what it decides otherwise in a policy file of its own, and signs at the end. The page
+shows the defaults; `magnesium-cds policy check` shows a site's own.
 
 Decision support for clinicians, not a medical device. It gives no dose of its own, does not replace the laboratory's
 critical-value call, and does not warn of high magnesium or low potassium as such. **No card is the normal answer.**
@@ -71,8 +71,9 @@ _BACKGROUND = """\
 What the sources say beyond the rules: no rule decides by it. The ids are those of the statements.
 """
 _SITE = """\
-To be decided before go-live. Where the last column names a key or a file, the site changes it there; where it is empty
-the service has no setting for it yet, and the site has to live with what is said.
+To be decided before go-live. The last column names keys of the policy file, which a site changes in its own. A file
+named there ships with the release: what a site wants otherwise there is asked for. Where the column is empty the
+service has no setting yet, and the site has to live with the default.
 """
 _SIGN_OFF = """\
 I have read this page, as generated for policy version {version}, and the site's own policy file. I agree with the
@@ -127,16 +128,20 @@ SITE_DECISIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "intervals and wash-out of the drug tables",
         ("drug_classes.csv", "drugs.csv"),
     ),
-    ("PPI policy: from how many days, how often checked", "90 days; yearly in company", ("exposure.chronic", "monitoring.ppi")),
+    (
+        "PPI policy: from how many days, how often checked",
+        "90 days; yearly in company",
+        ("exposure.chronic", "monitoring.ppi"),
+    ),
     ("Pediatric limits, or off", "under 18: information only, adult limits shown", ("population.adult",)),
-    ("How the record flags palliative care", "conditions and encounter codes", ("local_codes",)),
+    ("How the record flags palliative care", "ICD-10-CM Z51.5 on the problem list", ("icd10cm.csv",)),
     ("How the laboratory marks hemolysis", "interpretation, note, specimen, words", ()),
     ("Critical-value calls", "stay with the laboratory", ()),
     ("Most cards to show", "4; critical and magnesium-safety are never cut", ()),
     ("Override memory", "kept by the client under the topic codes", ()),
     ("Time zone of times that come without one", "UTC", ("zone",)),
     ("Whether order-sign repeats information", "no: warnings and critical only", ("order_sign_minimum",)),
-    ("Local codes of laboratory and drugs", "none", ("local_codes",)),
+    ("Local codes of laboratory tests and drugs; there are none for conditions", "none", ("local_codes",)),
 )
 """What to decide, the default, and the keys of the policy file or the files of this folder."""
 
@@ -180,10 +185,7 @@ def _numbers(policy: Policy) -> str:
 def _number_table(numbers: Iterable[Limit | Span | Figure]) -> str:
     return table(
         ("number", "meaning", "value", "basis", "sources", "reviewed"),
-        (
-            (f"`{n.id}`", n.says, _text(n), n.basis.value, ", ".join(n.sources), n.reviewed.isoformat())
-            for n in numbers
-        ),
+        ((f"`{n.id}`", n.says, _text(n), n.basis.value, ", ".join(n.sources), n.reviewed.isoformat()) for n in numbers),
     )
 
 
@@ -192,6 +194,10 @@ def _text(number: Limit | Span | Figure) -> str:
 
 
 # ----- drugs -----
+
+_WASTING_COLUMNS = (
+    "class", "drugs", "weight", "site", "mechanism", "what to do", "asked for", "checked every", "wash-out", "sources",
+)  # fmt: skip
 
 
 def _drugs(policy: Policy) -> str:
@@ -204,8 +210,7 @@ def _drugs(policy: Policy) -> str:
         (
             _DRUGS.format(administration=policy.exposure.administration.text),
             table(
-                ("class", "drugs", "weight", "site", "mechanism", "what to do", "asked for", "checked every", "wash-out",
-                 "sources"),
+                _WASTING_COLUMNS,
                 (_wasting_row(c, by_class.get(c.code, [])) for c in wasting),
             ),
             "",
@@ -213,13 +218,14 @@ def _drugs(policy: Policy) -> str:
             "",
             table(
                 ("class", "drugs", "why", "sources"),
-                (
-                    (f"{c.label} ({c.weight.value})", _members(by_class.get(c.code, [])), c.mechanism, ", ".join(c.sources))
-                    for c in others
-                ),
+                (_other_row(c, by_class.get(c.code, [])) for c in others),
             ),
         )
-    )  # fmt: skip
+    )
+
+
+def _other_row(c: DrugClass, members: list[Drug]) -> tuple[str, ...]:
+    return (f"{c.label} ({c.weight.value})", _members(members), c.mechanism, ", ".join(c.sources))
 
 
 def _wasting_row(c: DrugClass, members: list[Drug]) -> tuple[str, ...]:
@@ -293,7 +299,12 @@ def _guard(finding: str, guard: Guard) -> tuple[str, ...]:
 
 def _products(policy: Policy) -> str:
     rows = (
-        (f"`{name}`", p.text, f"{p.display} ({p.system.rpartition('/')[2]} {p.code})", p.dose or "none: per local protocol")
+        (
+            f"`{name}`",
+            p.text,
+            f"{p.display} ({p.system.rpartition('/')[2]} {p.code})",
+            p.dose or "none: per local protocol",
+        )
         for name, p in policy.products.items()
     )
     return "\n".join(("Products that cards may propose:", "", table(("product", "text", "code", "dose"), rows)))
@@ -400,8 +411,8 @@ def _sources() -> str:
     rows = ((id_, source["title"], source["kind"], source["review"]) for id_, source in sources.items())
     return "\n".join(
         (
-            "Ids such as S0-008 are statements of S0 to S4: [traceability](../../docs/traceability.md) lists them, what each is",
-            "used for, and how contradictions between the sources are resolved.",
+            "Ids such as S0-008 are statements of S0 to S4: [traceability](../../docs/traceability.md) lists them,",
+            "what each is used for, and how contradictions between the sources are resolved.",
             "",
             table(("id", "source", "kind", "how far it was checked"), rows),
         )

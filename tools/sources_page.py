@@ -1,4 +1,4 @@
-"""The page of public sources: each statement that does not come from S0 to S4, its document, and how far it was checked."""
+"""The page of public sources: each statement that is not from S0 to S4, its document, and how far it was checked."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ _INTRODUCTION = """\
 Written by `python -m tools.generate_docs` from [public_statements.csv](public_statements.csv),
 [sources.toml](../magnesium/knowledge/sources.toml) and [policy.toml](../magnesium/knowledge/policy.toml): do not edit.
 
-The statements of the five source documents S0 to S4 are in [traceability](traceability.md). This page is about everything
-else: facts from public documents. **Confirmed** means that the document, or a reprint of it, was read and says so. Everything
-else is **local**: a default of this project that the site confirms, and that is shown as local wherever it is shown.
+The statements of the five source documents S0 to S4 are in [traceability](traceability.md). This page is about
+everything else: facts from public documents. **Confirmed** means that the document, or a reprint of it, was read and
+says so. Everything else is **local**: a default of this project that the site confirms, and that is shown as local
+wherever it is shown.
 """
 
 
@@ -96,11 +97,10 @@ def _value(number: Number) -> str:
 
 
 def _drugs() -> str:
-    classes = ((f"class *{c.label}*", _ids(c.sources)) for c in drug_classes().values() if _beyond(c.sources))
+    classes = ((f"class *{c.label}*", _ids(c.sources)) for c in drug_classes().values() if any(_beyond(c.sources)))
     return "\n\n".join(
         (
-            f"{len(drugs())} ingredients in {len(drug_classes())} classes; intervals, wash-outs and weights are local"
-            " where the row of the class says so.",
+            f"{len(drugs())} ingredients in {len(drug_classes())} classes. Intervals, wash-outs and weights are local.",
             table(("row", "document"), classes),
         )
     )

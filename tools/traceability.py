@@ -138,7 +138,9 @@ def citations() -> Mapping[str, tuple[str, ...]]:
 def firm_citations() -> Iterator[tuple[str, str]]:
     """Yield place and statement of what a card or a table rests on: ``_CITATIONS`` and the columns *sources*."""
     for path in _rules():
-        yield from ((f"rule:{path.stem}", cited) for cited in _tuple_of(path, "_CITATIONS") if _MENTION.fullmatch(cited))
+        yield from (
+            (f"rule:{path.stem}", cited) for cited in _tuple_of(path, "_CITATIONS") if _MENTION.fullmatch(cited)
+        )
     for place, sources in _tables():
         yield from ((place, source) for source in sources if _MENTION.fullmatch(source))
 
@@ -173,7 +175,9 @@ def _tuple_of(path: Path, name: str) -> tuple[str, ...]:
     """Return the strings of a tuple at module level, without importing the module."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
-            return tuple(c.value for c in ast.walk(node.value) if isinstance(c, ast.Constant) and isinstance(c.value, str))
+            return tuple(
+                c.value for c in ast.walk(node.value) if isinstance(c, ast.Constant) and isinstance(c.value, str)
+            )
     return ()
 
 

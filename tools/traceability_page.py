@@ -28,10 +28,11 @@ knowledge table; *say*: said on a card or on the [clinicians' page](../magnesium
 | `finding:x` | row x of [findings.csv](../magnesium/knowledge/findings.csv) | {finding} |
 | `class:x` | row x of [drug_classes.csv](../magnesium/knowledge/drug_classes.csv) | {class} |
 | `drug:x` | row x of [drugs.csv](../magnesium/knowledge/drugs.csv) | {drug} |
-| `background:x` | row x of [background.csv](../magnesium/knowledge/background.csv): on the clinicians' page, on no card | {background} |
+| `background:x` | row x of [background.csv](../magnesium/knowledge/background.csv) | {background} |
 
-A test is a node of pytest or the folder of a [golden case](../tests/cases); paths begin at
-`tests/`. A row without one of its own is held by the test of all rows above.
+The background is printed on the clinicians' page and on no card. A test is a node of pytest or the
+folder of a [golden case](../tests/cases); paths begin at `tests/`. A row without one of its own is held by the test of
+all rows above.
 """
 
 

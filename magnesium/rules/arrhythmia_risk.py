@@ -17,7 +17,7 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from magnesium import advice, words
 from magnesium.drugs import members
@@ -61,7 +61,12 @@ def judge(picture: ClinicalPicture) -> Verdict:
 
 
 def _drafts(picture: ClinicalPicture) -> tuple[Exposure, ...]:
-    return tuple(d for d in picture.selected if any(m.drug_class.code in _DRAFTS for m in members(d)))
+    return _sorted(d for d in picture.selected if any(m.drug_class.code in _DRAFTS for m in members(d)))
+
+
+def _sorted(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:
+    """Drafts come as the session lists them: the order of a record never matters."""
+    return tuple(sorted(exposures, key=lambda e: (words.name(e), e.source.reference)))
 
 
 # ----- rows -----
@@ -119,7 +124,7 @@ def _qt_drug(picture: ClinicalPicture) -> Iterator[Row]:
         most = Indicator.CRITICAL
     if most is None:
         return
-    reason = words.few(map(words.name, picture.qt_drugs), 2) or "long QT syndrome"
+    reason = words.few(map(words.name, _sorted(picture.qt_drugs)), 2) or "long QT syndrome"
     for found in _on_values(picture, critical=potassium.severe, warning=potassium.moderate):
         yield found.at_most(most), reason
 
@@ -167,6 +172,7 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, reason: str) -> Fin
     measure = _measure(picture)
     potassium_order = () if picture.potassium_ordered else picture.guard.permits(Proposal.POTASSIUM)
     replace_potassium = potassium_order if potassium.low else ()
+    act = _act(picture, measure=measure)
     measured = advice.measure_magnesium(picture) if _MAGNESIUM in measure else ()
     proposals = dict.fromkeys((*measured, *plan.proposals, *replace_potassium))
     return Finding(
@@ -175,7 +181,8 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, reason: str) -> Fin
         summary=_summary(picture, reason, measure=measure),
         what=(*_values(picture), *_reasons(picture)),
         why=_why(picture),
-        act=(*_act(picture, measure=measure), *plan.act, *population_notes(picture)),
+        # What to do about torsades comes first.
+        act=(*(plan.act + act if picture.problems.torsades else act + plan.act), *population_notes(picture)),
         proposals=tuple(proposals),
         evidence=grounds(
             picture,
@@ -184,8 +191,8 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, reason: str) -> Fin
             picture.prolonged_qtc,
             *picture.problems.torsades,
             *picture.problems.of("long_qt", "pacemaker"),
-            *picture.digoxin,
-            *picture.qt_drugs,
+            *_sorted(picture.digoxin),
+            *_sorted(picture.qt_drugs),
             *_drafts(picture),
             thresholds=_THRESHOLDS,
             citations=_CITATIONS,
@@ -217,20 +224,23 @@ def _summary(picture: ClinicalPicture, reason: str, *, measure: tuple[str, ...])
     ]
     shown = words.sentence(reason)
     if low:
-        return f"{shown} with low {words.listed(low)}: risk of arrhythmia"
+        urgency = "correct now" if picture.problems.torsades else "risk of arrhythmia"
+        return f"{shown} with low {words.listed(low)}: {urgency}"
     asked = f"measure {words.listed(measure)} now, " if measure else ""
     return f"{shown}: {asked}keep K at {picture.policy.potassium.target.text} or above and Mg normal"
 
 
 def _values(picture: ClinicalPicture) -> tuple[str, ...]:
-    magnesium = words.result(picture.magnesium.result) if picture.magnesium.result else "no usable serum magnesium"
-    potassium = words.result(picture.potassium.result) if picture.potassium.result else "no current potassium"
-    return (f"{words.sentence(magnesium)}; {potassium}.",)
+    magnesium, potassium = picture.magnesium.result, picture.potassium.result
+    return (
+        f"{words.result(magnesium)}." if magnesium else "No usable serum magnesium on file.",
+        f"{words.result(potassium)}." if potassium else "No current potassium.",
+    )
 
 
 def _reasons(picture: ClinicalPicture) -> tuple[str, ...]:
     lines = [f"{words.result(picture.prolonged_qtc)}."] if picture.prolonged_qtc else []
-    lines += [f"{words.sentence(words.drug(e))}." for e in (*picture.digoxin, *picture.qt_drugs)]
+    lines += [f"{words.sentence(words.drug(e))}." for e in (*_sorted(picture.digoxin), *_sorted(picture.qt_drugs))]
     conditions = (*picture.problems.torsades, *picture.problems.of("long_qt"))
     lines += [f"{words.sentence(c.label or c.condition.replace('_', ' '))}." for c in conditions]
     if picture.prolonged_qtc and picture.problems.of("pacemaker"):

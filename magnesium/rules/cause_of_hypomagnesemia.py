@@ -29,7 +29,21 @@ from magnesium.urine import UrineCalcium, read_urine_calcium
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown, Verdict
 
 _THRESHOLDS = ("femg.filterable", "femg.renal", "femg.extrarenal", "kidney.full", "kidney.reduced")
-_CITATIONS = ("S0-194", "S0-195", "S0-196", "S0-197", "S0-198", "S1-005", "S2-028", "S2-031", "elisaf")
+_CITATIONS = (
+    "S0-193",
+    "S0-194",
+    "S0-195",
+    "S0-196",
+    "S0-197",
+    "S0-198",
+    "S1-004",
+    "S1-005",
+    "S2-028",
+    "S2-029",
+    "S2-030",
+    "S2-031",
+    "elisaf",
+)
 
 
 def judge(picture: ClinicalPicture) -> Verdict:
@@ -56,7 +70,7 @@ def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indica
     diuretics = picture.regimen.of("loop_diuretic", "thiazide")
     renal = femg.reading in {Reading.RENAL, Reading.RENAL_LIKELY, Reading.EQUIVOCAL_RENAL}
     likely = (
-        (f"On board: {words.listed(words.name(i.exposure) for i in diuretics)}, the likely reason.",)
+        (f"{words.sentence(words.listed(words.name(i.exposure) for i in diuretics))} in force: may explain it.",)
         if diuretics and renal
         else ()
     )
@@ -66,15 +80,15 @@ def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indica
     return Finding(
         topic=Topic.CAUSE,
         indicator=indicator,
-        summary=f"FEMg {femg.text}: {femg.reading.value}",
+        summary=f"Low magnesium, FEMg {femg.text}: {femg.reading.value}",
         what=(
             f"FEMg {femg.text} from {words.listed(map(words.result, femg.results))}{kidney}.",
             *likely,
             *_calcium_line(calcium),
             *(candidate.line for candidate in candidates),
         ),
-        why=("FEMg compares what the kidney lets go with what it filters; normal subjects excrete 0.5-4 %.",),
-        act=(_ACT[femg.reading], *_genetics(candidates), *population_notes(picture)),
+        why=("FEMg compares what the kidney lets go with what it filters.",),
+        act=(_act(picture, femg.reading), *_genetics(candidates), *population_notes(picture)),
         evidence=grounds(
             picture,
             *femg.results,
@@ -94,13 +108,18 @@ _LOOK_GUT = "Look for gut loss, poor absorption or low intake."
 _ACT = {
     Reading.RENAL: _LOOK_RENAL,
     Reading.RENAL_LIKELY: _LOOK_RENAL,
-    Reading.EQUIVOCAL_RENAL: "Between the limits of the sources (2 and 4 %): consider both, renal first.",
-    Reading.EQUIVOCAL: "Between the limits of the sources (2 and 4 %): consider both.",
+    Reading.EQUIVOCAL_RENAL: "Between the limits of the sources ({low} and {high}): consider both, renal first.",
+    Reading.EQUIVOCAL: "Between the limits of the sources ({low} and {high}): consider both.",
     Reading.EXTRARENAL: _LOOK_GUT,
     Reading.EXTRARENAL_LIKELY: _LOOK_GUT,
     Reading.NOT_AT_THIS_GFR: "Do not read wasting from it at this kidney function.",
     Reading.MAGNESIUM_GIVEN: "Repeat it when magnesium has not been given for two days.",
 }
+
+
+def _act(picture: ClinicalPicture, reading: Reading) -> str:
+    numbers = picture.policy.femg
+    return _ACT[reading].format(low=numbers.extrarenal.text, high=numbers.renal.text)
 
 
 def _not_computable(picture: ClinicalPicture, indicator: Indicator, missing: tuple[str, ...]) -> Verdict:
@@ -167,4 +186,4 @@ def _sources(candidates: tuple[Candidate, ...]) -> tuple[str, ...]:
 
 def _genetics(candidates: tuple[Candidate, ...]) -> tuple[str, ...]:
     inherited = any(candidate.cause.kind is Kind.INHERITED for candidate in candidates)
-    return ("Consider genetics: an inherited cause is possible, not shown.",) if inherited else ()
+    return ("Consider genetics: an inherited disorder is possible, not established.",) if inherited else ()

@@ -74,7 +74,7 @@ def _finding(picture: ClinicalPicture, result: LabResult, indicator: Indicator, 
         last = f"Last magnesium: {words.result(reading.result)}." if reading.result else "No usable magnesium on file."
         summary = f"Low potassium ({words.value(result)}) and no current magnesium: check serum Mg"
         what = (f"{words.sentence(words.result(result))}.", last)
-        why = ("An estimated > 50 % of significant hypokalemia has concomitant magnesium deficiency.",)
+        why = ("More than half of significant hypokalemia is estimated to go with magnesium deficiency.",)
         act = ("Check serum magnesium.",)
     return Finding(
         topic=Topic.HYPOKALEMIA,
@@ -82,7 +82,7 @@ def _finding(picture: ClinicalPicture, result: LabResult, indicator: Indicator, 
         summary=summary,
         what=what,
         why=why,
-        act=(*act, *plan.act, *population_notes(picture)),
+        act=(*act, *picture.guard.potassium_cautions, *plan.act, *population_notes(picture)),
         proposals=proposals,
         evidence=grounds(
             picture,

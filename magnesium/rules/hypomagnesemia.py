@@ -31,7 +31,23 @@ _BY_STATUS = {
     Status.BORDERLINE: Indicator.INFO,
 }
 _THRESHOLDS = ("magnesium.severe", "magnesium.low", "magnesium.borderline")
-_CITATIONS = ("S0-006", "S0-008", "S0-044", "S2-032", "S2-033", "S2-038", "S4-048")
+_CITATIONS = (
+    "S0-006",
+    "S0-008",
+    "S0-044",
+    "S0-206",
+    "S0-208",
+    "S1-001",
+    "S2-002",
+    "S2-024",
+    "S2-032",
+    "S2-033",
+    "S2-036",
+    "S2-038",
+    "S2-039",
+    "S4-035",
+    "S4-048",
+)
 
 
 def judge(picture: ClinicalPicture) -> Verdict:
@@ -144,15 +160,14 @@ def _headline(status: Status, *, may_be_severe: bool) -> str:
 
 def _what(picture: ClinicalPicture, result: LabResult) -> tuple[str, ...]:
     reading = picture.magnesium
-    lines = [f"{words.sentence(words.result(result))}."]
+    before = f"; before: {words.result(reading.previous)}" if reading.previous is not None else ""
+    lines = [f"{words.sentence(words.result(result))}{before}."]
     if reading.may_be_severe:
         lines.append(f"Reported as {result.quantity.text}, may be severe.")
     if graded(picture) and (grade := ctcae_grade(result, picture.policy)) is not None:
         lines.append(f"CTCAE grade {grade}.")
     if reading.conflicting and reading.highest_result is not None:
         lines.append(f"Another result of that moment: {words.result(reading.highest_result)}.")
-    if reading.previous is not None:
-        lines.append(f"Before: {words.result(reading.previous)}.")
     if reading.status is Status.BORDERLINE:
         lines.extend(_why_borderline_matters(picture))
     potassium = picture.potassium
@@ -183,7 +198,7 @@ def _sparing(picture: ClinicalPicture) -> tuple[str, ...]:
 def _recheck_lines(picture: ClinicalPicture) -> tuple[str, ...]:
     reading = picture.magnesium
     if reading.currency is Currency.AGING:
-        return ("This result is older than three days: recheck.",)
+        return (f"This result is older than {picture.policy.current.magnesium_inpatient.text}: recheck.",)
     return () if reading.status is not Status.BORDERLINE else ("Recheck magnesium.",)
 
 

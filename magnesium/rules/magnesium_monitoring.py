@@ -25,7 +25,13 @@ from magnesium.picture import ClinicalPicture
 from magnesium.restraint import population_notes, restrained
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Verdict
 
-_THRESHOLDS = ("monitoring.grace_percent", "monitoring.grace_least", "monitoring.digoxin", "monitoring.ppi")
+_THRESHOLDS = (
+    "monitoring.grace_percent",
+    "monitoring.grace_least",
+    "monitoring.digoxin",
+    "monitoring.ppi",
+    "magnesium.after_dose",
+)
 _CITATIONS = ("S0-200", "fda-ppi-2011", "local")
 _DIURETICS = ("loop_diuretic", "thiazide")
 
@@ -87,27 +93,34 @@ def _overdue(picture: ClinicalPicture, interval: timedelta) -> bool:
     numbers = picture.policy.monitoring
     share = interval * float(numbers.grace_percent.value) / 100
     grace = max(share, numbers.grace_least.delta)
-    # Shortly after a dose a normal value says little; a low one counts.
-    flattered = picture.after_dose and not picture.magnesium.status.deficient
-    return flattered or not result.when.possibly_within(interval + grace, picture.as_of)
+    return _flattered(picture) or not result.when.possibly_within(interval + grace, picture.as_of)
+
+
+def _flattered(picture: ClinicalPicture) -> bool:
+    """Whether the newest magnesium is one that says little: drawn shortly after a dose, and not low all the same."""
+    status = picture.magnesium.status
+    return picture.after_dose and not (status is not None and status.deficient)
 
 
 def _finding(picture: ClinicalPicture, due: list[_Due], indicator: Indicator) -> Finding:
     result = picture.magnesium.result
     names = words.few((d.held.drug.ingredient for d in due), 2)
     last = f"Last {words.result(result)}." if result else "No usable serum magnesium on file."
+    flattered = _flattered(picture)
+    wait = f", {picture.policy.magnesium.after_dose.text} or more after the last intravenous dose" if flattered else ""
     return Finding(
         topic=Topic.MONITORING,
         indicator=indicator,
         summary=f"Serum magnesium is due on {names}",
         what=(
             last,
+            *(("Drawn shortly after intravenous magnesium: it may flatter.",) if flattered else ()),
             *dict.fromkeys(
                 f"{words.sentence(d.held.drug.ingredient)}: magnesium every {d.interval.days} d." for d in due
             ),
         ),
         why=("Drug-induced magnesium loss is often silent until it is severe.",),
-        act=("Check serum magnesium.", *population_notes(picture)),
+        act=(f"Check serum magnesium{wait}.", *population_notes(picture)),
         proposals=(Proposal.SERUM_MAGNESIUM,),
         evidence=grounds(
             picture,

@@ -4,7 +4,7 @@ What it says
     Magnesium (replacement, antacid, laxative or bowel preparation) is drafted or in force while serum magnesium is
     above the usual range, or while eGFR is below 30, on dialysis or in acute kidney injury.
 Why
-    Magnesium leaves by the kidney alone; giving more to a patient who keeps it is avoidable harm [S2-039].
+    Magnesium leaves mainly by the kidney; giving more to a patient who keeps it is avoidable harm [S2-039].
 When it is silent
     No magnesium drafted or in force; magnesium not high and kidneys that clear it; in obstetric magnesium therapy
     within its target range. It does not speak of isolated hypermagnesemia.
@@ -54,8 +54,10 @@ def judge(picture: ClinicalPicture) -> Verdict:
 
 def _given(picture: ClinicalPicture) -> tuple[Exposure, ...]:
     if picture.facts.ordering:
-        return tuple(draft for draft in picture.selected if magnesium_load(draft))
-    return tuple(held.exposure for held in picture.regimen.of("magnesium"))
+        found = [draft for draft in picture.selected if magnesium_load(draft)]
+    else:
+        found = [held.exposure for held in picture.regimen.of("magnesium")]
+    return tuple(sorted(dict.fromkeys(found), key=lambda e: (words.name(e), e.source.reference)))
 
 
 def _obstetric(picture: ClinicalPicture, given: tuple[Exposure, ...]) -> bool:
@@ -104,14 +106,12 @@ def _finding(
     result = picture.magnesium.highest_result
     names = words.few((words.name(e) for e in given), 2)
     verb = "ordered" if picture.facts.ordering else "in force"
-    level = f"{words.sentence(words.result(result))}." if result else "No usable serum magnesium on file."
-    lines = (level, *(f"{words.sentence(words.drug(e))}." for e in given), *(f"{words.sentence(r)}." for r in reasons))
     return Finding(
         topic=Topic.SAFETY,
         indicator=indicator,
         summary=f"Magnesium {verb} ({names}) with {words.listed(reasons)}",
-        what=tuple(dict.fromkeys(lines)),
-        why=("Magnesium leaves the body by the kidney alone and accumulates where it cannot.",),
+        what=(*_level(picture), *_drugs(given), *_kidney(picture)),
+        why=("Magnesium leaves the body mainly by the kidney and accumulates where it cannot.",),
         act=(*_act(picture, given), *population_notes(picture)),
         proposals=advice.measure_magnesium(picture),
         evidence=grounds(
@@ -128,6 +128,26 @@ def _finding(
             derived=(("reason", words.listed(reasons)),),
         ),
     )
+
+
+def _level(picture: ClinicalPicture) -> tuple[str, ...]:
+    result = picture.magnesium.highest_result
+    if result is None:
+        return ("No usable serum magnesium on file.",)
+    above = ", above the usual range" if _high_now(picture) else ""
+    return (f"{words.result(result)}{above}.",)
+
+
+def _drugs(given: tuple[Exposure, ...]) -> tuple[str, ...]:
+    return tuple(f"{words.sentence(words.drug(e))}." for e in given)
+
+
+def _kidney(picture: ClinicalPicture) -> tuple[str, ...]:
+    row, basis = _by_kidney(picture), picture.kidney.basis
+    if row is None:
+        return ()
+    measured = f" ({words.result(basis)})" if basis else ""
+    return (f"Kidney: {row[1]}{measured}.",)
 
 
 def _act(picture: ClinicalPicture, given: tuple[Exposure, ...]) -> tuple[str, ...]:

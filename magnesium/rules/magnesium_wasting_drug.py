@@ -38,7 +38,8 @@ _THRESHOLDS = (
     "potassium.low",
     "exposure.chronic",
 )
-_CITATIONS = ("S0-202", "S2-040", "S4-009", "S4-047", "fda-ppi-2011")
+_CITATIONS = ("S0-202", "S0-206", "S1-033", "S2-020", "S2-040", "S4-009", "S4-047", "fda-ppi-2011")
+_NEED_GASTROPROTECTION = ("antiplatelet", "anticoagulant", "nsaid", "heparin")
 _GRAVE = frozenset({Harm.ONCOLOGY, Harm.INFUSION, Harm.TUBULAR})
 _WATCHED = frozenset({Harm.ONCOLOGY, Harm.INFUSION})
 
@@ -74,7 +75,7 @@ def _in_force(picture: ClinicalPicture) -> Verdict:
             *(_course(c, picture) for c in classes.values()),
         ),
         why=tuple(f"{words.sentence(c.label)} ({c.site}): {c.mechanism}." for c in classes.values()),
-        act=(*_advice(classes.values()), *sparing_diuretic(picture), *population_notes(picture)),
+        act=(*_advice(picture, classes.values()), *sparing_diuretic(picture), *population_notes(picture)),
         evidence=grounds(
             picture,
             reading.result,
@@ -89,7 +90,7 @@ def _course(drug_class: DrugClass, picture: ClinicalPicture) -> str:
     """Name the drugs of a class with the start of the course: ``Omeprazole, since 3 May 2025``."""
     held = [i for i in picture.wasting if i.drug.drug_class is drug_class]
     start = picture.regimen.start_by_class[drug_class.code]
-    since = f"since {words.time(start)}" if start else "start unknown"
+    since = f"since {words.day(start)}" if start else "start unknown"
     return f"{words.sentence(words.listed(map(_marked, held)))}: {drug_class.label}, {since}."
 
 
@@ -109,8 +110,19 @@ def _assumed(exposure: Exposure) -> str:
     return ", ".join(filter(None, (by_name, route)))
 
 
-def _advice(classes: Iterable[DrugClass]) -> tuple[str, ...]:
-    return tuple(f"{words.sentence(c.label)}: {c.advice[:1].lower()}{c.advice[1:]}" for c in classes if c.advice)
+def _advice(picture: ClinicalPicture, classes: Iterable[DrugClass]) -> tuple[str, ...]:
+    lines = []
+    for drug_class in classes:
+        own = _gastroprotection(picture) if drug_class.code == "ppi" else ""
+        if text := own or drug_class.advice:
+            lines.append(f"{words.sentence(drug_class.label)}: {text[:1].lower()}{text[1:]}")
+    return tuple(lines)
+
+
+def _gastroprotection(picture: ClinicalPicture) -> str:
+    """What to say of a proton pump inhibitor that something in force gives a reason for; empty without."""
+    needing = [words.name(exposure) for code in _NEED_GASTROPROTECTION for exposure in picture.on(code)]
+    return f"needs gastroprotection on {words.listed(needing)}: discuss before any change." if needing else ""
 
 
 def _class_sources(classes: Iterable[DrugClass]) -> tuple[str, ...]:
@@ -252,7 +264,7 @@ def _ordering_finding(picture: ClinicalPicture, judged: list[_Judged], indicator
         why=tuple(f"{words.sentence(c.label)} ({c.site}): {c.mechanism}." for c in classes.values()),
         act=(
             *(("Check serum magnesium.",) if measure else ()),
-            *_advice(classes.values()),
+            *(_advice(picture, classes.values()) if worst.reason != "baseline" else ()),
             *plan.act,
             *population_notes(picture),
         ),

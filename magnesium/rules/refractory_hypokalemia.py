@@ -34,13 +34,30 @@ _THRESHOLDS = (
     "magnesium.severe",
     "magnesium.low",
 )
-_CITATIONS = ("S1-029", "S2-037", "S4-002", "S4-003", "S4-008", "S4-013", "S4-046", "S4-047")
+_CITATIONS = (
+    "S1-001",
+    "S1-029",
+    "S2-037",
+    "S2-038",
+    "S2-039",
+    "S4-002",
+    "S4-003",
+    "S4-008",
+    "S4-010",
+    "S4-011",
+    "S4-012",
+    "S4-013",
+    "S4-029",
+    "S4-035",
+    "S4-046",
+    "S4-047",
+)
 _MECHANISM = (
     "Low cellular magnesium unblocks ROMK, so potassium is secreted in the distal nephron; "
     "sodium delivery or aldosterone must drive it."
 )
 _TOGETHER = (
-    "An estimated > 50 % of significant hypokalemia has concomitant magnesium deficiency, "
+    "More than half of significant hypokalemia is estimated to go with magnesium deficiency, "
     "which often makes it resistant."
 )
 _DRIVERS = ("loop_diuretic", "thiazide", "aminoglycoside", "amphotericin", "platinum")
@@ -119,7 +136,8 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, *, handled: bool) -
         indicator=indicator,
         summary=_summary(picture, deficient=deficient),
         what=(
-            f"{words.sentence(words.result(result))}; {words.result(earlier)} before, despite {words.drug(resisted)}.",
+            f"{words.sentence(words.result(result))}; before: {words.result(earlier)}.",
+            f"Potassium replacement: {words.drug(resisted)}.",
             *_magnesium_line(picture),
             *_drivers(picture),
         ),
@@ -158,7 +176,8 @@ def _magnesium_line(picture: ClinicalPicture) -> tuple[str, ...]:
         return ("No usable serum magnesium on file.",)
     if reading.status is None:
         return (f"Newest magnesium not conclusive: {words.result(reading.result)}.",)
-    doubt = {Currency.STALE: ", out of date", Currency.AGING: ", older than three days"}.get(reading.currency, "")
+    old = f", older than {picture.policy.current.magnesium_inpatient.text}"
+    doubt = {Currency.STALE: ", out of date", Currency.AGING: old}.get(reading.currency, "")
     dose = ", drawn after an IV dose" if picture.after_dose else ""
     return (f"{words.sentence(words.result(reading.result))}, {words.STATUS[reading.status]}{doubt}{dose}.",)
 
@@ -171,7 +190,7 @@ def _drivers(picture: ClinicalPicture) -> tuple[str, ...]:
 
 def _why(picture: ClinicalPicture, *, deficient: bool) -> tuple[str, ...]:
     if deficient:
-        return (_MECHANISM, "Potassium alone often does not hold until magnesium is repleted.")
+        return (_MECHANISM,)
     if _magnesium_known(picture):
         return (
             "Serum magnesium is a poor guide to stores: 98-99 % is outside the extracellular space.",
@@ -189,5 +208,5 @@ def _act(picture: ClinicalPicture, *, deficient: bool, handled: bool) -> tuple[s
     elif handled:
         lines.append("Magnesium is already being replaced: recheck both; the need for potassium falls with it.")
     else:
-        lines.append("Replace magnesium together with potassium; recheck K within 24 h.")
-    return tuple(lines)
+        lines.append("Replace magnesium with potassium, which alone often does not hold; recheck K within 24 h.")
+    return (*lines, *picture.guard.potassium_cautions)

@@ -46,7 +46,7 @@ def request(hook: str, *, self_contained: bool = False) -> dict[str, Any]:
 
     On order-sign the drafted drug is only referred to; a self-contained request brings the Medication along.
     """
-    body = _renamed(hook, examples.as_of(hook, NOW))
+    body: dict[str, Any] = _renamed(hook, examples.as_of(hook, NOW))
     del body["prefetch"]
     if hook == "order-sign":
         entries = body["context"]["draftOrders"]["entry"]
@@ -138,7 +138,10 @@ def _chart(hook: str) -> Iterator[Resource]:
         "subject": subject,
         "period": {"start": time(days=200), "end": time(days=190)},
     }
-    cisplatin = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "2555"}], "text": "cisplatin"}
+    cisplatin = {
+        "coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "2555"}],
+        "text": "cisplatin",
+    }
     yield {"resourceType": "Medication", "id": f"{own}-cisplatin", "code": cisplatin}
     drug = {"reference": f"Medication/{own}-cisplatin"}
     yield {
@@ -159,7 +162,10 @@ def _chart(hook: str) -> Iterator[Resource]:
             "subject": subject,
             "authoredOn": time(days=1),
         }
-    torsemide = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "38413"}], "text": "torsemide"}
+    torsemide = {
+        "coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "38413"}],
+        "text": "torsemide",
+    }
     yield {
         "resourceType": "MedicationStatement",
         "id": f"{own}-taken",

@@ -13,7 +13,7 @@ import struct
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Flask
@@ -53,7 +53,7 @@ class Visit:
 
     def set(self, name: str, value: str) -> None:
         """Change a parameter, wherever it stands."""
-        own = self.form if self.form else self.parameters
+        own = self.form or self.parameters
         own[:] = [*((key, old) for key, old in own if key != name), (name, value)]
 
     def answer(self) -> tuple[int, Any]:
@@ -136,7 +136,7 @@ class Proxy:
         with self._lock:
             return self.seen.count(path)
 
-    def __enter__(self) -> Proxy:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -408,7 +408,12 @@ def pages_without_end(visit: Visit) -> None:
     code, body = visit.answer()
     if body["resourceType"] == "Bundle":
         page = visit.proxy.times(visit.path)
-        body["link"] = [{"relation": "next", "url": f"{visit.proxy.url}/{visit.kind}?patient={visit.parameter('patient')}&page={page}"}]
+        body["link"] = [
+            {
+                "relation": "next",
+                "url": f"{visit.proxy.url}/{visit.kind}?patient={visit.parameter('patient')}&page={page}",
+            }
+        ]
     visit.send(code, body)
 
 

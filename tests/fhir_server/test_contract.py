@@ -58,7 +58,9 @@ def test_patient_as_a_reference_is_understood_as_well(server: tuple[str, str], h
 
 def test_a_first_page_in_prefetch_is_read_on(sandbox_url: str, ask: MakeAsking) -> None:
     complete = patients.prefetch("patient-view")
-    first = _first_page(complete["labs"], f"{sandbox_url}/Observation?patient=contract-patient-view&_count=20&_offset=20")
+    first = _first_page(
+        complete["labs"], f"{sandbox_url}/Observation?patient=contract-patient-view&_count=20&_offset=20"
+    )
     asking = ask(sandbox_url)
     found = cards(asking.call("patient-view", {**complete, "labs": first}))
     assert found == cards(ask(sandbox_url).call("patient-view", complete))

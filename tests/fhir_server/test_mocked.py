@@ -91,9 +91,7 @@ class TestTheQuestion:
             assert path
             assert not set(path) & set("/?#")
 
-    def test_local_codes_of_the_site_are_asked_for_as_well(
-        self, server: Any, ask: MakeAsking, tmp_path: Any
-    ) -> None:
+    def test_local_codes_of_the_site_are_asked_for_as_well(self, server: Any, ask: MakeAsking, tmp_path: Any) -> None:
         policy = tmp_path / "site.toml"
         policy.write_text('version = "x"\n[local_codes.labs]\n"urn:lab|MG" = "magnesium"\n', encoding="utf-8")
         asking = ask(URL, policy=policy)
@@ -161,7 +159,9 @@ class TestTheAnswer:
         server.post(f"{URL}/Observation/_search", json=bundle(*labs(), *labs()))
         assert cards(asking.call("patient-view", without("labs"))) == expected(asking)
 
-    @pytest.mark.parametrize("junk", [5, "x", None, {}, {"resource": 5}, {"resource": {}}, {"search": {"mode": "match"}}])
+    @pytest.mark.parametrize(
+        "junk", [5, "x", None, {}, {"resource": 5}, {"resource": {}}, {"search": {"mode": "match"}}]
+    )
     def test_junk_among_the_entries_costs_only_itself(self, server: Any, asking: Asking, junk: Any) -> None:
         answer = {**bundle(*labs())}
         answer["entry"] = [junk, *answer["entry"]]
@@ -352,7 +352,9 @@ class TestWhetherToAsk:
         assert "no usable fhirAuthorization" in answer.get_json()["issue"][0]["diagnostics"]
         assert not server.calls
 
-    def test_without_a_token_a_service_in_development_may_ask_a_listed_server(self, server: Any, asking: Asking) -> None:
+    def test_without_a_token_a_service_in_development_may_ask_a_listed_server(
+        self, server: Any, asking: Asking
+    ) -> None:
         server.get(f"{URL}/Condition", json=COMPLETE["conditions"])
         answer = asking.call("patient-view", without("conditions"), fhirAuthorization=None)
         assert cards(answer) == expected(asking)
@@ -377,7 +379,9 @@ class TestTrying:
         server.get(f"{URL}/Condition", json=COMPLETE["conditions"])
         assert cards(asking.call("patient-view", without("conditions"))) == expected(asking)
 
-    @pytest.mark.parametrize("after", ["61", "3600", "99999999999999999999", "-1", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"])
+    @pytest.mark.parametrize(
+        "after", ["61", "3600", "99999999999999999999", "-1", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"]
+    )
     def test_but_not_longer(self, server: Any, asking: Asking, after: str) -> None:
         server.get(f"{URL}/Condition", status=429, headers={"Retry-After": after})
         answer = asking.call("patient-view", without("conditions"))

@@ -82,9 +82,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize(("kind", "need"), [("Observation", Need.LABS), ("Condition", Need.CONDITIONS)])
-def test_a_fault_costs_what_it_hits_and_the_answer_says_so(
-    name: str, kind: str, need: Need, ask: MakeAsking
-) -> None:
+def test_a_fault_costs_what_it_hits_and_the_answer_says_so(name: str, kind: str, need: Need, ask: MakeAsking) -> None:
     """With the budget that is the default: the answer comes, though the server may never be done."""
     fault = FAULTS[name]
     with Proxy(APP, fault.quirk, only=kind) as proxy:

@@ -83,7 +83,7 @@ BESIDE = {
 }
 
 
-def cases(table: dict[str, str]) -> Any:
+def cases(table: dict[str, str]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("url", table.values(), ids=table.keys())
 
 
@@ -294,7 +294,9 @@ class TestConnections:
     def test_of_several_addresses_only_permitted_ones_are_tried(self, listen: MakeListener) -> None:
         server = listen("127.0.0.3")
         forbidden = listen("127.0.0.2", server.port)
-        guard = Guard.listing([], [ipaddress.ip_network("127.0.0.3/32"), ipaddress.ip_network("127.0.0.4/32")], https_only=False)
+        guard = Guard.listing(
+            [], [ipaddress.ip_network("127.0.0.3/32"), ipaddress.ip_network("127.0.0.4/32")], https_only=False
+        )
         # Nobody listens on the first permitted one: the next is tried.
         session = guarded_session(guard, resolve=lambda *_: ["127.0.0.2", "127.0.0.4", "127.0.0.3"])
         session.get(f"http://ehr.example.org:{server.port}/fhir", timeout=5).close()
@@ -306,7 +308,8 @@ class TestConnections:
         guard = Guard.listing([], LOOPBACK, https_only=False)
         session = guarded_session(guard, resolve=lambda *_: ["127.0.0.1"])
         answer = session.get(f"http://ehr.example.org:{server.port}/fhir", timeout=5, stream=True)
-        assert answer.raw._connection.host == "ehr.example.org"
+        connection: Any = answer.raw._connection
+        assert connection.host == "ehr.example.org"
         assert answer.request.url == f"http://ehr.example.org:{server.port}/fhir"
         answer.close()
 
@@ -314,7 +317,12 @@ class TestConnections:
         server = listen()
         asked: list[str] = []
         guard = Guard.listing([], LOOPBACK, https_only=False)
-        session = guarded_session(guard, resolve=lambda host, _: asked.append(host) or ["127.0.0.1"])  # type: ignore[func-returns-value]
+
+        def resolve_here(host: str, _: int) -> list[str]:
+            asked.append(host)
+            return ["127.0.0.1"]
+
+        session = guarded_session(guard, resolve=resolve_here)
         fhir = FhirServer(
             Base.of(f"http://ehr.example.org:{server.port}"), None, session=session, guard=guard, limits=Limits()
         )

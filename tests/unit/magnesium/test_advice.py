@@ -93,7 +93,7 @@ class TestGuards:
         plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, problem("myasthenia_gravis"), setting=INPATIENT))
         assert plan.proposals == (ORAL_ORDER,)
         assert plan.act[0].startswith("Replace magnesium intravenously")
-        assert "specialist decision" in plan.act[1]
+        assert any("specialist decision" in line for line in plan.act)
         assert plan.held_back == ("magnesium-intravenous-without-dose: myasthenia gravis or Lambert-Eaton syndrome",)
 
     def test_the_words_of_an_emergency_stand_where_its_order_may_not(self) -> None:

@@ -137,6 +137,11 @@ class TestCorrection:
         near, far = albumin("30 g/L", hours_ago=5), albumin("20 g/L", hours_ago=1)
         assert read(near, far, calcium("1.8 mmol/L", hours_ago=4)).albumin == near
 
+    @pytest.mark.parametrize(("at", "used"), [("2026-03-13", False), ("2026-03-14", True)])
+    def test_takes_an_albumin_of_a_day_only_if_all_of_it_is_close_enough(self, at: str, used: bool) -> None:
+        found = read(calcium("1.8 mmol/L"), albumin("30 g/L", at=at), setting=INPATIENT)
+        assert (found.basis is CalciumBasis.CORRECTED) is used
+
     def test_takes_one_albumin_whatever_their_order(self) -> None:
         one, other = albumin("30 g/L", reference="a"), albumin("20 g/L", reference="b")
         assert read(one, other, calcium("1.8 mmol/L")).albumin == one
@@ -210,6 +215,10 @@ class TestUnverified:
     def test_a_newer_one_that_could_not_be_read_is_named(self) -> None:
         newer = unreadable(Analyte.CALCIUM_TOTAL, hours_ago=1)
         assert read(ionized("1.0 mmol/L", hours_ago=2), newer).unverified == (newer,)
+
+    def test_one_of_the_same_moment_may_be_newer(self) -> None:
+        same = unreadable(Analyte.CALCIUM_TOTAL, hours_ago=2)
+        assert read(ionized("1.0 mmol/L", hours_ago=2), same).unverified == (same,)
 
     def test_an_older_one_does_not_matter(self) -> None:
         assert (

@@ -270,7 +270,7 @@ class TestPotassiumGuard:
     def test_not_if_results_of_one_instant_disagree(self) -> None:
         found = guard(k("5.8 mmol/L"))
         assert found.permits(POTASSIUM) == ()
-        assert "Results of one moment disagree: repeat potassium." in found.cautions
+        assert "Results of one moment disagree: repeat potassium." in found.potassium_cautions
 
 
 def test_says_why_an_order_was_held_back_the_first_reason_winning() -> None:

@@ -7,7 +7,7 @@ import pytest
 from magnesium.advice import replace_magnesium
 from magnesium.sparing import TEXT, sparing_diuretic
 from magnesium.verdict import Proposal
-from tests.builders import HEALTHY_KIDNEYS, Fact, aged, egfr, k, mg, order, picture, problem
+from tests.builders import HEALTHY_KIDNEYS, Fact, acute, aged, egfr, k, mg, order, picture, problem
 
 LOW_TWICE = (mg("1.3 mg/dL"), mg("1.3 mg/dL", days_ago=8))
 WASTING = order("furosemide")
@@ -31,7 +31,7 @@ def test_no_such_words_without_a_short_bowel() -> None:
     ],
     ids=["wasting-drug", "tubulopathy"],
 )
-def test_amiloride_and_aldosterone_antagonists_are_mentioned_where_renal_wasting_persists(chart: tuple[Fact, ...]) -> None:
+def test_amiloride_and_aldosterone_antagonists_are_mentioned_where_wasting_persists(chart: tuple[Fact, ...]) -> None:
     assert sparing_diuretic(picture(*chart)) == (TEXT,)
     assert "if tolerated" in TEXT
     assert "hyperkalemia" in TEXT
@@ -48,7 +48,7 @@ def test_amiloride_and_aldosterone_antagonists_are_mentioned_where_renal_wasting
         (*LOW_TWICE, WASTING, egfr("60")),
         (*LOW_TWICE, WASTING, POTASSIUM, egfr("44")),
         (*LOW_TWICE, WASTING, POTASSIUM),
-        (*LOW_TWICE, WASTING, POTASSIUM, egfr("60"), problem("acute_kidney_injury")),
+        (*LOW_TWICE, WASTING, POTASSIUM, egfr("60"), acute("acute_kidney_injury")),
         (*LOW_TWICE, WASTING, POTASSIUM, egfr("60"), order("spironolactone")),
         (*LOW_TWICE, WASTING, POTASSIUM, egfr("60"), order("triamterene")),
         (*LOW_TWICE, WASTING, POTASSIUM, egfr("60"), problem("pregnancy")),

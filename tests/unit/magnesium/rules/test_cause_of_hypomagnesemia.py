@@ -66,7 +66,7 @@ class TestFemg:
     )
     def test_says_what_it_suggests_and_what_to_do(self, urine: str, more: list[Fact], summary: str, act: str) -> None:
         found = finding(LOW, *SAMPLES, urine_mg(f"{urine} mg/dL"), *more)
-        assert found.summary == summary
+        assert found.summary.endswith(summary)
         assert act in found.act[0]
         assert found.proposals == ()
 

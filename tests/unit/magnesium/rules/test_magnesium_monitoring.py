@@ -148,11 +148,18 @@ class TestWhichMagnesium:
 
     def test_a_normal_one_after_an_intravenous_dose_does_not_close_it(self) -> None:
         dose = iv_magnesium(hours_ago=10)
-        assert due(order("gentamicin"), dose, mg("2.0 mg/dL", hours_ago=1))
+        found = finding(order("gentamicin"), dose, mg("2.0 mg/dL", hours_ago=1))
+        assert "Drawn shortly after intravenous magnesium: it may flatter." in found.what
+        assert found.act == ("Check serum magnesium, 12 h or more after the last intravenous dose.",)
         assert due(order("gentamicin"), dose, mg("1.6 mg/dL", hours_ago=1))
 
     def test_a_low_one_after_an_intravenous_dose_counts(self) -> None:
         assert not due(order("gentamicin"), iv_magnesium(hours_ago=10), mg("1.5 mg/dL", hours_ago=1))
+        old = (given("magnesium sulfate", route=IV, hours_ago=20 * 24 + 1), mg("1.5 mg/dL", days_ago=20))
+        assert not due(order("tacrolimus"), *old)
+
+    def test_one_that_decides_nothing_is_due_after_a_dose_too(self) -> None:
+        assert due(order("gentamicin"), iv_magnesium(hours_ago=10), mg(">1.0 mg/dL", hours_ago=1))
 
     def test_drawn_longer_after_a_dose_it_closes_it(self) -> None:
         assert not due(order("gentamicin"), iv_magnesium(hours_ago=14), mg("2.0 mg/dL", hours_ago=1))

@@ -1,0 +1,78 @@
+"""Values in the units a site reads: shown differently, judged as reported."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from magnesium.display import in_units_shown
+from magnesium.facts import Analyte
+from magnesium.policy import Policy, UnitsShown
+from magnesium.status import possible
+from magnesium.words import value
+from tests.builders import POLICY, facts, k, lab, mg, quantity
+
+
+def showing(units: UnitsShown) -> Policy:
+    changed: Policy = msgspec.structs.replace(POLICY, units_shown=units)
+    return changed
+
+
+SI, CONVENTIONAL = showing(UnitsShown.SI), showing(UnitsShown.CONVENTIONAL)
+
+
+def read(result: Any, policy: Policy) -> str:
+    (shown,) = in_units_shown(facts(result), policy).labs
+    return value(shown)
+
+
+@pytest.mark.parametrize(
+    ("result", "policy", "text"),
+    [
+        (mg("1.4 mg/dL"), POLICY, "Mg 1.4 mg/dL"),
+        (mg("1.4 mg/dL"), SI, "Mg 0.58 mmol/L [1.4 mg/dL]"),
+        (mg("<1.0 mEq/L"), SI, "Mg <0.50 mmol/L [<1.0 mEq/L]"),
+        (mg("0.58 mmol/L"), SI, "Mg 0.58 mmol/L"),
+        (mg("0.58 mmol/L"), CONVENTIONAL, "Mg 1.4 mg/dL [0.58 mmol/L]"),
+        (lab(Analyte.CALCIUM_TOTAL, "8.0 mg/dL"), SI, "Ca 2.00 mmol/L [8.0 mg/dL]"),
+        (lab(Analyte.CREATININE, "1.0 mg/dL"), SI, "creatinine 88 umol/L [1.0 mg/dL]"),
+        (k("3.5 mmol/L"), CONVENTIONAL, "K 3.5 mmol/L"),
+    ],
+)
+def test_the_site_s_unit_comes_first_and_the_reported_value_in_brackets(
+    result: Any, policy: Policy, text: str
+) -> None:
+    assert read(result, policy) == text
+
+
+@pytest.mark.parametrize(
+    ("reported", "shown"),
+    [
+        # 1.2 mg/dL is not below 1.2 mg/dL, but 0.4937 mmol/L is below 0.50: no number of decimals says the same.
+        ("1.2 mg/dL", "Mg 1.2 mg/dL"),
+        ("0.495 mmol/L", "Mg 0.495 mmol/L"),
+    ],
+)
+def test_what_would_lie_on_the_other_side_of_a_limit_is_shown_as_reported(reported: str, shown: str) -> None:
+    policy = CONVENTIONAL if "mmol" in reported else SI
+    assert read(mg(reported), policy) == shown
+
+
+@given(st.decimals(Decimal("0.20"), Decimal("1.60"), places=3))
+def test_no_shown_value_ever_has_another_status_than_the_reported_one(amount: Decimal) -> None:
+    reported = mg(f"{amount} mmol/L")
+    (result,) = in_units_shown(facts(reported), CONVENTIONAL).labs
+    if result.shown:
+        shown = quantity(Analyte.MAGNESIUM, result.shown.partition(" [")[0])
+        assert possible(shown, POLICY) == possible(reported.quantity, POLICY)
+
+
+def test_only_what_is_shown_changes() -> None:
+    before = facts(mg("1.4 mg/dL"), k("2.9 mmol/L"))
+    after = in_units_shown(before, SI)
+    assert [r.quantity for r in after.labs] == [r.quantity for r in before.labs]
