@@ -32,7 +32,7 @@ def replace_magnesium(picture: ClinicalPicture) -> Advice:
     The text is said whatever the guards hold back; an order that is there already is not offered again.
     """
     text, wanted = _wanted(picture)
-    if not _emergency(picture) and all(p in picture.guard.held for p in wanted if p is not Proposal.SERUM_MAGNESIUM):
+    if not _emergency(picture) and _all_held(picture, wanted):
         text = _held_back(picture)
     wanted += _creatinine(picture)
     offered: list[Proposal] = []
@@ -92,13 +92,25 @@ def _emergency(picture: ClinicalPicture) -> bool:
     return bool(picture.problems.neuromuscular_signs or picture.problems.ventricular_arrhythmia)
 
 
+def _all_held(picture: ClinicalPicture, wanted: tuple[Proposal, ...]) -> bool:
+    """Whether the guards hold back every magnesium order that is wanted, and say so in a sentence of their own."""
+    orders = [p for p in wanted if p is not Proposal.SERUM_MAGNESIUM]
+    return bool(orders and picture.guard.cautions) and all(p in picture.guard.held for p in orders)
+
+
 def _held_back(picture: ClinicalPicture) -> tuple[str, ...]:
-    """The text where every magnesium order is held back: the guard's own sentence says what to do."""
-    if picture.minor:
-        return ("Replace magnesium by pediatric protocol.",)
-    if picture.magnesium.status is Status.SEVERE and not picture.magnesium.unverified:
-        return ("Severe: decide on replacement now, with the caution below.",)
-    return ("Replace magnesium only with the caution below.",) if picture.guard.cautions else ()
+    """The text where every magnesium order is held back: the guard's own sentence, below it, says what to do."""
+    if picture.intravenous_magnesium:
+        return ("Recheck Mg before more is given.",)
+    if picture.magnesium.status is not Status.SEVERE or picture.magnesium.unverified:
+        return ("Replace magnesium only with the caution below.",)
+    ask = () if _in_the_vein(picture) else ("Symptoms (tremor, cramps, tetany, seizure, palpitations)? ECG today.",)
+    return (*ask, "Severe: decide on replacement now, with the caution below.")
+
+
+def _in_the_vein(picture: ClinicalPicture) -> bool:
+    """Whether a severe magnesium is replaced intravenously without asking for symptoms."""
+    return picture.inpatient or picture.prolonged_qtc is not None
 
 
 def _reasons(picture: ClinicalPicture) -> str:
@@ -117,7 +129,7 @@ def _wanted(picture: ClinicalPicture) -> tuple[tuple[str, ...], tuple[Proposal, 
             ("Torsades: IV magnesium now per local protocol; stop QT drugs, correct potassium, expert help.",),
             (Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE,),
         )
-    if _emergency(picture) or (severe and (picture.inpatient or picture.prolonged_qtc)):
+    if _emergency(picture) or (severe and _in_the_vein(picture)):
         text = f"Replace magnesium intravenously{_reasons(picture)} per local protocol; oral if IV is not possible."
         return (
             (text, "Recheck Mg after it."),

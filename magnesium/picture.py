@@ -182,6 +182,8 @@ class ClinicalPicture:
     def _waiting_or_running(self, exposure: Exposure) -> bool:
         window = self.policy.exposure.intravenous_magnesium.delta
         if exposure.kind is ExposureKind.ADMINISTRATION:
+            if exposure.end is None:  # still running
+                window = self.policy.exposure.administration.delta
             last = exposure.end or exposure.start
             return last is not None and last.possibly_within(window, self.as_of)
         if exposure.start is not None and exposure.start.surely_after(self.as_of):

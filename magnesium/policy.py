@@ -316,6 +316,8 @@ class PopulationNumbers(_Section, frozen=True):
     """Who the adult rules are for."""
 
     adult: Figure
+    gitelman_magnesium: Limit
+    gitelman_potassium: Limit
 
 
 class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from magnesium.picture import ClinicalPicture
 from magnesium.status import Currency
 from magnesium.verdict import Indicator
 
-PAEDIATRIC = "Under 18: pediatric limits are not configured; adult limits are shown and no dose is proposed."
+PEDIATRIC = "Under 18: pediatric limits are not configured; adult limits are shown and no dose is proposed."
 
 
 def restrained(
@@ -40,4 +40,13 @@ def for_age_of_result(indicator: Indicator, picture: ClinicalPicture) -> Indicat
 
 def population_notes(picture: ClinicalPicture) -> tuple[str, ...]:
     """Return the sentences a reader needs about who the limits are for."""
-    return (PAEDIATRIC,) if picture.minor else ()
+    return (*((PEDIATRIC,) if picture.minor else ()), *_targets(picture))
+
+
+def _targets(picture: ClinicalPicture) -> tuple[str, ...]:
+    """Usual targets may be out of reach where the kidney cannot hold salt [kdigo-gitelman-2017]."""
+    if not picture.problems.salt_losing_tubulopathy:
+        return ()
+    numbers = picture.policy.population
+    magnesium, potassium = numbers.gitelman_magnesium.text, numbers.gitelman_potassium.text
+    return (f"Known Gitelman or Bartter syndrome: Mg {magnesium} and K {potassium} may not be reachable.",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import cache
 
@@ -78,10 +78,19 @@ def name(exposure: Exposure) -> str:
 
 def drug(exposure: Exposure) -> str:
     """Return a drug with its start and how it was recognised: ``furosemide (since 2 Mar 2026)``."""
+    return _drug(exposure, day)
+
+
+def drug_to_the_hour(exposure: Exposure) -> str:
+    """Return a drug as ``drug`` does, with the hour of its start where the sample of a result is as recent."""
+    return _drug(exposure, time)
+
+
+def _drug(exposure: Exposure, since: Callable[[When], str]) -> str:
     marks = []
     if exposure.start is not None:
         given = exposure.kind is ExposureKind.ADMINISTRATION
-        marks.append(f"given {time(exposure.start)}" if given else f"since {day(exposure.start)}")
+        marks.append(f"given {time(exposure.start)}" if given else f"since {since(exposure.start)}")
     elif exposure.kind is not ExposureKind.DRAFT:
         marks.append("start unknown")
     if exposure.source.match is Match.NAME:

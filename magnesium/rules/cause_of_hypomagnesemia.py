@@ -70,7 +70,8 @@ def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indica
     diuretics = picture.regimen.of("loop_diuretic", "thiazide")
     renal = femg.reading in {Reading.RENAL, Reading.RENAL_LIKELY, Reading.EQUIVOCAL_RENAL}
     likely = (
-        (f"{words.sentence(words.listed(words.name(i.exposure) for i in diuretics))} in force: may explain it.",)
+        # Not beginning with the drug: such lines are left out where another card lists the drug.
+        (f"A diuretic may explain it: {words.listed(words.name(i.exposure) for i in diuretics)}.",)
         if diuretics and renal
         else ()
     )

@@ -78,14 +78,15 @@ def judge(picture: ClinicalPicture) -> Verdict:
 
 def _borderline_matters(picture: ClinicalPicture) -> bool:
     """Borderline is worth a line only beside something that low magnesium makes worse; in pregnancy never."""
-    return bool(_why_borderline_matters(picture)) and not picture.problems.pregnancy
+    matters = picture.potassium.refractory_since is not None or _why_borderline_matters(picture)
+    return bool(matters) and not picture.problems.pregnancy
 
 
 def _why_borderline_matters(picture: ClinicalPicture) -> tuple[str, ...]:
+    """What to say of it; refractory potassium is said by its own rule, which leads the card."""
     heart = (*picture.qt_drugs, *picture.digoxin)
     several = len(picture.regimen.wasting_classes) > 1
     return (
-        *(("Potassium stays low despite replacement.",) if picture.potassium.refractory_since else ()),
         *((f"Heart rhythm at stake: {words.listed(map(words.name, heart))}.",) if heart else ()),
         *(("Long QT syndrome.",) if picture.problems.of("long_qt") else ()),
         *((f"May waste magnesium: {words.listed(i.drug.ingredient for i in picture.wasting)}.",) if several else ()),
@@ -176,7 +177,8 @@ def _what(picture: ClinicalPicture, result: LabResult) -> tuple[str, ...]:
     if still_low := advice.despite(picture):
         lines.append(still_low)
     if begun := picture.magnesium_begun_since_sample:
-        lines.append(f"Replacement started after this sample: {words.listed(map(words.drug, begun))}; recheck due.")
+        drugs = words.listed(map(words.drug_to_the_hour, begun))
+        lines.append(f"Replacement started after this sample: {drugs}; recheck due.")
     return tuple(lines)
 
 

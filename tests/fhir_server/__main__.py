@@ -49,7 +49,10 @@ def faults(rows: Rows) -> Iterable[Sequence[str]]:
     found = {(row["fault"], row["hit"]): row for row in rows if row["table"] == "faults"}
     for name in FAULTS:
         hit = [found[name, need] for need in ("labs", "conditions")]
-        yield (name, *(cell for row in hit for cell in (row["outcome"], str(row["cards"]), f"{row['ms'] / 1000:.2f} s")))
+        yield (
+            name,
+            *(cell for row in hit for cell in (row["outcome"], str(row["cards"]), f"{row['ms'] / 1000:.2f} s")),
+        )
 
 
 TABLES: dict[str, Callable[[Rows], Iterable[Sequence[str]]]] = {

@@ -7,6 +7,7 @@ with ``MAGNESIUM_CDS_REQUIRE_FHIR_SERVERS=1``, as in CI, they fail instead.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -161,15 +162,14 @@ def _external(name: str, variable: str, tmp_path_factory: pytest.TempPathFactory
         if os.environ.get("MAGNESIUM_CDS_REQUIRE_FHIR_SERVERS") == "1":
             pytest.fail(f"{reason}, and MAGNESIUM_CDS_REQUIRE_FHIR_SERVERS=1 asks for it", pytrace=False)
         pytest.skip(reason)
-    # Several test processes share the server: the first one loads it.
-    shared = tmp_path_factory.getbasetemp().parent
-    with (shared / f"{variable}.lock").open("w", encoding="utf-8") as lock:
+    # Several test processes share the server: the first one loads it, and leaves a note there.
+    with (tmp_path_factory.getbasetemp().parent / f"{variable}.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        loaded = shared / f"{variable}.loaded"
-        if not loaded.exists():
-            _wait_for(url, name)
-            _load(url)
-            loaded.touch()
+        _wait_for(url, name)
+        digest = hashlib.sha256(json.dumps(patients.everything()).encode()).hexdigest()[:16]
+        note_left = {"resourceType": "Basic", "id": f"loaded-{digest}", "code": {"text": "contract suite"}}
+        if requests.get(f"{url}/Basic/{note_left['id']}", timeout=60).status_code != 200:
+            _load(url, [*patients.everything(), note_left])
     return url
 
 
@@ -185,10 +185,10 @@ def _wait_for(url: str, name: str) -> None:
     pytest.fail(f"{name} did not come up at {url}", pytrace=False)
 
 
-def _load(url: str) -> None:
-    # Referred to first: servers check references as they write.
+def _load(url: str, resources: list[patients.Resource]) -> None:
+    # Referred to first: servers check references as they write. The note of having done so comes last.
     order = ["Patient", "Medication", "Encounter"]
-    found = sorted(patients.everything(), key=lambda one: [*order, one["resourceType"]].index(one["resourceType"]))
+    found = sorted(resources, key=lambda one: [*order, one["resourceType"]].index(one["resourceType"]))
     entries = [
         {"resource": one, "request": {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"}} for one in found
     ]

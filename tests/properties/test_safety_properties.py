@@ -38,7 +38,6 @@ ON_MAGNESIUM = (
     Topic.WASTING_DRUG,
 )
 """The topics that a deficiency may make louder; the causes are information at any value."""
-MANY = settings(max_examples=3 * settings().max_examples)
 hooks = st.sampled_from(Hook)
 patients = st.one_of(charts(), deficient())
 times = st.one_of(moments(), st.sampled_from([1, 73, 15 * 24]).map(lambda h: When.at(ago(hours=h))))
@@ -97,7 +96,6 @@ def rising(draw: st.DrawFn) -> list[Chart]:
     return [base.with_facts(lab(Analyte.MAGNESIUM, f"{value} {unit}", at=when)) for value in values]
 
 
-@MANY
 @given(rising(), hooks, drafted("magnesium oxide", "magnesium sulfate", "magnesium hydroxide"))
 def test_a_higher_magnesium_never_lowers_magnesium_safety(patient: list[Chart], hook: Hook, giving: Exposure) -> None:
     more: Fact = giving if hook is not Hook.PATIENT_VIEW else order("magnesium oxide", days_ago=3)
@@ -117,7 +115,6 @@ DANGERS: tuple[tuple[Fact, ...], ...] = (
 )
 
 
-@MANY
 @given(rising(), hooks, st.sampled_from(DANGERS), drafted("digoxin", "furosemide", "cisplatin", "potassium chloride"))
 def test_a_lower_magnesium_never_lowers_a_deficiency_topic(
     patient: list[Chart], hook: Hook, danger: tuple[Fact, ...], ordered: Exposure
@@ -148,7 +145,6 @@ def test_every_proposal_is_told_from_the_others_by_its_label() -> None:
     assert len(set(LABELS.values())) == len(Proposal)
 
 
-@MANY
 @given(patients, hooks)
 def test_no_answer_offers_what_a_guard_holds(chart: Chart, hook: Hook) -> None:
     picture = chart.on(hook)
@@ -221,7 +217,6 @@ NORMAL = st.tuples(
 )
 
 
-@MANY
 @given(charts(), NORMAL, st.integers(0, 48))
 def test_a_patient_with_normal_magnesium_potassium_and_kidneys_is_silent_on_every_hook(
     chart: Chart, values: tuple[str, str, str], hours_ago: int

@@ -31,7 +31,6 @@ VAGUE = (
 ALLOWED = {
     "renal wasting likely; reduced GFR raises FEMg": "§1.3, the table of FEMg",
     "extrarenal loss or low intake likely": "§1.3, the table of FEMg",
-    ", the likely reason": "§1.3, a diuretic on board",
     "probably less active magnesium uptake in the gut (TRPM6/7); not proven": "§1.7, proton pump inhibitors",
     "Probably less active uptake in the gut, not proven": "§1.7, proton pump inhibitors",
     "perhaps also drugs and low potassium": "S0-192; in the column of mechanisms, which no card prints",

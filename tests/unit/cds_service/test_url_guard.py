@@ -6,10 +6,14 @@ The matrix is about names; below it, real sockets show that what is connected to
 from __future__ import annotations
 
 import ipaddress
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,6 +215,15 @@ class TestAddresses:
 # ── What is connected to ──────────────────────────────────────────────────────────────────────────
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Clients that hang up, or refuse a certificate, are what is tested here."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing."""
+
+
 class Listener:
     """A server that answers every GET with what it is told, and remembers who came."""
 
@@ -234,10 +247,14 @@ class Listener:
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer((address, port), Handler)
-        self._server.daemon_threads = True
+        self._server = QuietServer((address, port), Handler)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def speak_tls(self, certificate: Path, key: Path) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -312,6 +329,25 @@ class TestConnections:
         assert connection.host == "ehr.example.org"
         assert answer.request.url == f"http://ehr.example.org:{server.port}/fhir"
         answer.close()
+
+    @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl, to make a certificate with, is not here")
+    def test_the_certificate_is_checked_against_the_name(self, listen: MakeListener, tmp_path: Path) -> None:
+        key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+        command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ehr.example.org"
+        command += f" -addext subjectAltName=DNS:ehr.example.org -keyout {key} -out {certificate}"
+        subprocess.run(command.split(), check=True, capture_output=True)  # noqa: S603  our own words
+        server = listen()
+        server.speak_tls(certificate, key)
+        session = guarded_session(Guard.listing([], LOOPBACK), resolve=lambda *_: ["127.0.0.1"])
+        session.verify = str(certificate)
+        assert session.get(f"https://ehr.example.org:{server.port}/fhir", timeout=20).content == b"{}"
+        with pytest.raises(requests.exceptions.SSLError):
+            session.get(f"https://other.example.org:{server.port}/fhir", timeout=20)
+        session.verify = True
+        session.close()
+        with pytest.raises(requests.exceptions.SSLError):
+            session.get(f"https://ehr.example.org:{server.port}/fhir", timeout=20)
+        assert len(server.requests) == 1
 
     def test_connections_are_kept_and_used_again(self, listen: MakeListener) -> None:
         server = listen()

@@ -357,7 +357,7 @@ class TestCard:
         assert isinstance(found, Finding)
         assert "Urine calcium/creatinine 0.04 mmol/mmol: low." in found.what
         assert any(line.startswith("Gitelman syndrome (distal convoluted tubule): ") for line in found.what)
-        assert "Consider genetics: an inherited cause is possible, not shown." in found.act
+        assert "Consider genetics: an inherited disorder is possible, not established." in found.act
         assert {"urine.low_calcium", "urine.high_calcium"} <= set(found.evidence.thresholds)
         assert "S0-109" in found.evidence.citations
         assert ("urine calcium/creatinine", "0.04 mmol/mmol") in found.evidence.derived

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from magnesium.facts import Patient
-from magnesium.restraint import PAEDIATRIC, for_age_of_result, population_notes, restrained
+from magnesium.restraint import PEDIATRIC, for_age_of_result, population_notes, restrained
 from magnesium.verdict import Indicator
 from tests.builders import ADULT, INPATIENT, aged, mg, picture, problem, site_policy
 
@@ -58,5 +58,5 @@ def test_an_aging_magnesium_counts_one_step_lower() -> None:
 
 
 def test_a_minor_is_told_whom_the_limits_are_for() -> None:
-    assert population_notes(picture(patient=aged(17))) == (PAEDIATRIC,)
+    assert population_notes(picture(patient=aged(17))) == (PEDIATRIC,)
     assert population_notes(picture()) == ()

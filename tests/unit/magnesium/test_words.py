@@ -41,7 +41,7 @@ def test_every_analyte_and_status_has_a_name() -> None:
 
 class TestDrug:
     def test_is_told_by_its_generic_name_with_its_start(self) -> None:
-        assert words.drug(order("furosemide", days_ago=1, label="LASIX 40")) == "furosemide (since 13 Mar 2026 12:00)"
+        assert words.drug(order("furosemide", days_ago=1, label="LASIX 40")) == "furosemide (since 13 Mar 2026)"
         assert words.drug(order("furosemide", started=None)) == "furosemide (start unknown)"
 
     def test_is_told_with_how_it_was_recognised(self) -> None:

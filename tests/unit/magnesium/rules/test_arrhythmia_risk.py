@@ -237,6 +237,47 @@ class TestQtDrug:
         assert "Romano-Ward syndrome." in found.what
 
 
+class TestWhatItSays:
+    LOWERS = "Low magnesium raises sensitivity to digoxin toxicity."
+    FAVOURS = "Low magnesium and potassium favour torsades de pointes."
+
+    @pytest.mark.parametrize(
+        ("danger", "why"),
+        [
+            (DIGOXIN, LOWERS),
+            (SOTALOL, FAVOURS),
+            (qtc("510"), FAVOURS),
+            (problem("long_qt"), FAVOURS),
+            (TORSADES, FAVOURS),
+        ],
+    )
+    def test_why_and_on_which_fact(self, danger: Fact, why: str) -> None:
+        found = finding(danger, SEVERE_MG, NORMAL_K)
+        assert found.why == (why,)
+        assert found.evidence.facts == (SEVERE_MG, NORMAL_K, danger)
+
+    def test_each_drug_has_a_line(self) -> None:
+        found = finding(DIGOXIN, SOTALOL, SEVERE_MG)
+        assert [line.split()[0] for line in found.what[2:]] == ["Digoxin", "Sotalol"]
+
+    def test_a_pacemaker_without_a_long_qtc_is_not_told(self) -> None:
+        found = finding(DIGOXIN, SEVERE_MG, problem("pacemaker"))
+        assert found.indicator is CRITICAL
+        assert not any("Paced" in line for line in found.what)
+        assert not any("Paced" in line for line in finding(qtc("510"), SEVERE_MG).what)
+
+    @pytest.mark.parametrize(
+        "potassium", [[k("<4.5 mmol/L")], [k("3.2 mmol/L", reference="a"), k("4.2 mmol/L", reference="b")]]
+    )
+    def test_a_potassium_that_is_not_clear_is_measured(self, potassium: list[Fact]) -> None:
+        assert "Measure potassium now." in finding(qtc("510"), NORMAL_MG, *potassium).act
+
+    def test_a_high_magnesium_is_a_matter_of_torsades(self) -> None:
+        line = "Magnesium is high: no magnesium order is proposed."
+        assert line not in finding(DIGOXIN, k("3.2 mmol/L"), mg("3.0 mg/dL")).act
+        assert line not in finding(TORSADES, k("3.2 mmol/L"), NORMAL_MG).act
+
+
 class TestTorsades:
     def test_calls_for_intravenous_magnesium_without_a_dose(self) -> None:
         found = finding(TORSADES, LOW_MG, NORMAL_K, HEALTHY_KIDNEYS)
@@ -324,6 +365,7 @@ class TestRestraint:
     def test_a_newer_unread_magnesium_holds_what_rests_on_magnesium_at_warning(self) -> None:
         found = finding(DIGOXIN, SEVERE_MG, unreadable(hours_ago=1), HEALTHY_KIDNEYS)
         assert found.indicator is WARNING
+        assert found.act[0] == "Measure serum magnesium now."
         assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
         assert found.evidence.unusable
         assert indicator(DIGOXIN, k("2.9 mmol/L"), unreadable(hours_ago=1)) is CRITICAL
@@ -362,4 +404,5 @@ class TestRestraint:
     def test_results_of_one_moment_that_disagree_are_measured_again(self) -> None:
         found = finding(DIGOXIN, mg("1.4 mg/dL", reference="a"), mg("2.0 mg/dL", reference="b"), HEALTHY_KIDNEYS)
         assert found.indicator is WARNING
+        assert found.act[0] == "Measure serum magnesium now."
         assert found.proposals == (Proposal.SERUM_MAGNESIUM,)

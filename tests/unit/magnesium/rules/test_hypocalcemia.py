@@ -164,7 +164,9 @@ class TestWhatItSays:
         assert basis in finding(LOW_MG, *found).what[0]
 
     def test_with_digoxin_calcium_is_given_slowly(self) -> None:
-        assert "Digoxin in force: IV calcium slowly, on a monitor." in finding(LOW_MG, LOW_CA, order("digoxin")).act
+        found = finding(LOW_MG, LOW_CA, order("digoxin"), qtc("510"))
+        assert "Digoxin in force: IV calcium slowly, on a monitor." in found.act
+        assert found.evidence.facts == (LOW_CA, LOW_MG, qtc("510"), order("digoxin"))
         assert not any("Digoxin" in line for line in finding(LOW_MG, LOW_CA).act)
 
     def test_proposes_magnesium_and_never_calcium(self) -> None:

@@ -135,8 +135,7 @@ class TestWhatItSays:
         found = finding(mg("1.3 mg/dL", days_ago=3), LOW, k("3.2 mmol/L"), HEALTHY_KIDNEYS)
         assert found.summary == "Low magnesium: Mg 1.4 mg/dL (14 Mar 2026 10:00)"
         assert found.what == (
-            "Mg 1.4 mg/dL (14 Mar 2026 10:00).",
-            "Before: Mg 1.3 mg/dL (11 Mar 2026 12:00).",
+            "Mg 1.4 mg/dL (14 Mar 2026 10:00); before: Mg 1.3 mg/dL (11 Mar 2026 12:00).",
             "Also low: K 3.2 mmol/L (14 Mar 2026 12:00).",
         )
 
@@ -160,7 +159,7 @@ class TestReplacement:
         found = finding(LOW, given("magnesium oxide", hours_ago=1, route=ORAL), HEALTHY_KIDNEYS)
         assert found.indicator is INFO
         assert (
-            "Replacement started after this sample: magnesium oxide (since 14 Mar 2026 11:00); recheck due."
+            "Replacement started after this sample: magnesium oxide (given 14 Mar 2026 11:00); recheck due."
             in found.what
         )
         assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
@@ -196,7 +195,7 @@ class TestAgingResult:
     def test_counts_one_step_lower_and_asks_for_a_recheck(self) -> None:
         found = finding(mg("1.1 mg/dL", days_ago=4), HEALTHY_KIDNEYS, setting=INPATIENT)
         assert found.indicator is WARNING
-        assert "This result is older than three days: recheck." in found.act
+        assert "This result is older than 72 h: recheck." in found.act
         assert found.proposals.count(Proposal.SERUM_MAGNESIUM) == 1
 
     def test_an_outpatient_result_of_that_age_is_current(self) -> None:

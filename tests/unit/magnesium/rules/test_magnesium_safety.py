@@ -204,6 +204,16 @@ class TestOrderHooks:
         assert indicator(TOXIC, PREGNANT, draft("magnesium hydroxide", route=ORAL)) is CRITICAL
         assert indicator(TOXIC, PREGNANT, INFUSION, draft("magnesium hydroxide", route=ORAL)) is None
 
+    def test_an_infusion_among_the_drafts_of_a_pregnancy_is_obstetric_therapy(self) -> None:
+        drafts = (draft("magnesium sulfate", route=IV), draft("magnesium hydroxide", route=ORAL))
+        assert indicator(TOXIC, PREGNANT, *drafts) is None
+
+    def test_names_two_drugs_and_counts_the_rest(self) -> None:
+        drafts = [draft(f"magnesium {salt}") for salt in ("oxide", "citrate", "hydroxide")]
+        assert finding(HIGH, *drafts).summary.startswith(
+            "Magnesium ordered (magnesium citrate, magnesium hydroxide and 1 more) with"
+        )
+
     def test_says_that_it_is_ordered(self) -> None:
         assert finding(HIGH, draft("magnesium oxide")).summary == (
             "Magnesium ordered (magnesium oxide) with Mg 3.0 mg/dL above the usual range"

@@ -415,7 +415,7 @@ class TestPatientView:
         found = finding(LOW, order("furosemide", days_ago=20), statement("omeprazole", started=None))
         assert found.summary == "Low magnesium (Mg 1.4 mg/dL) on furosemide and omeprazole: may waste magnesium"
         assert found.what[1:] == (
-            "Furosemide: loop diuretic, since 22 Feb 2026 12:00.",
+            "Furosemide: loop diuretic, since 22 Feb 2026.",
             "Omeprazole: proton pump inhibitor, start unknown.",
         )
         assert found.why[0].startswith("Loop diuretic (thick ascending limb): blocks NKCC2")
@@ -429,7 +429,7 @@ class TestPatientView:
 
     def test_a_dose_and_two_drugs_of_a_class_make_one_line(self) -> None:
         found = finding(LOW, order("furosemide"), given("bumetanide", route=IV))
-        assert found.what[1:] == ("Bumetanide and furosemide: loop diuretic, since 12 Feb 2026 12:00.",)
+        assert found.what[1:] == ("Bumetanide and furosemide: loop diuretic, since 12 Feb 2026.",)
 
 
 class TestRestraint:
