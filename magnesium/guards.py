@@ -70,7 +70,7 @@ def _magnesium(picture: ClinicalPicture) -> list[Finding]:
     if picture.age is None:
         found.append((_DOSED | _with_dose(picture), "age unknown: no dose", ""))
     if reading.highest is Status.HIGH:
-        found.append((_MAGNESIUM, "magnesium is high", ""))
+        found.append((_MAGNESIUM, "magnesium is high", "Magnesium is high: give no more of it."))
     if reading.unverified:
         found.append(
             (

@@ -5,6 +5,7 @@ A rule is a function of the picture alone. Nothing here decides what to say.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -112,7 +113,8 @@ class ClinicalPicture:
     @cached_property
     def drafts(self) -> tuple[Exposure, ...]:
         """Drugs being ordered; empty on patient-view."""
-        return self.facts.ordering.drafts if self.facts.ordering else ()
+        drafts = self.facts.ordering.drafts if self.facts.ordering else ()
+        return _sorted(drafts)
 
     @cached_property
     def selected(self) -> tuple[Exposure, ...]:
@@ -177,7 +179,7 @@ class ClinicalPicture:
         dose, which are no exposure; a dose that was given counts as long as no further one is due.
         """
         ordered = (e for e in self.facts.exposures if self._replaces_magnesium(e) and self._waiting_or_running(e))
-        return (*ordered, *self.magnesium_drafted)
+        return (*_sorted(ordered), *self.magnesium_drafted)
 
     def _waiting_or_running(self, exposure: Exposure) -> bool:
         window = self.policy.exposure.intravenous_magnesium.delta
@@ -248,9 +250,13 @@ class ClinicalPicture:
         return read_calcium(self.facts, self.policy, self.as_of)
 
     def magnesium_test_ordered(self, within: timedelta) -> bool:
-        """Whether a serum magnesium is ordered, written or due within the span before now, or due later."""
+        """Whether a serum magnesium is ordered, and written or due no further than the span from now."""
         return any(
-            test.analyte is Analyte.MAGNESIUM and (test.when is None or test.when.possibly_within(within, self.as_of))
+            test.analyte is Analyte.MAGNESIUM
+            and (
+                test.when is None
+                or (test.when.possibly_within(within, self.as_of) and not test.when.surely_after(self.as_of + within))
+            )
             for test in self.facts.ordered_tests
         )
 
@@ -265,6 +271,11 @@ class ClinicalPicture:
             *((f"could not be read: {listed(unseen)}",) if unseen else ()),
             *((f"arrived only in part: {listed(cut)}",) if cut else ()),
         )
+
+
+def _sorted(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:
+    """Order what a card lists: the order of the chart means nothing."""
+    return tuple(sorted(exposures, key=lambda e: (e.source.reference, e.label)))
 
 
 def _draft_as_needed(exposure: Exposure) -> bool:

@@ -88,10 +88,12 @@ def drug_to_the_hour(exposure: Exposure) -> str:
 
 def _drug(exposure: Exposure, since: Callable[[When], str]) -> str:
     marks = []
-    if exposure.start is not None:
+    if exposure.kind is ExposureKind.DRAFT:
+        marks.append("being ordered")
+    elif exposure.start is not None:
         given = exposure.kind is ExposureKind.ADMINISTRATION
         marks.append(f"given {time(exposure.start)}" if given else f"since {since(exposure.start)}")
-    elif exposure.kind is not ExposureKind.DRAFT:
+    else:
         marks.append("start unknown")
     if exposure.source.match is Match.NAME:
         marks.append("matched by name")

@@ -22,9 +22,10 @@ _T = TypeVar("_T")
 # Shorter words before the name are units, counts and abbreviations, no drugs.
 _SHORTEST_DRUG_WORD = 3
 # Potassium replacement comes in bags of up to 100 mL; a litre bag, or an amount per litre, is a fluid that holds some.
-_VOLUME = re.compile(r"(\d[\d,]*) *ml\b")
+_VOLUME = re.compile(r"(\d[\d,]*(?:\.\d+)?) *(ml|l|liters?|litres?)\b")
 _PER_LITRE = re.compile(r"/ *(l|liter|litre)\b")
 _LARGEST_BAG_ML = 250
+_ML_PER_LITRE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +113,13 @@ class NameIndex:
         ]
         if not names:
             return None
+        route_kind = self._route(all_words, names)
+        # A bottle to drink from may be as large.
+        fluid = route_kind is not RouteKind.ORAL and _is_fluid(text)
         return DrugConcept(
             ingredients=tuple(sorted({ingredient for name in names for ingredient in name.ingredients})),
-            other_ingredients=True if _is_fluid(text) else _others(names),
-            route_kind=self._route(all_words, names),
+            other_ingredients=True if fluid else _others(names),
+            route_kind=route_kind,
             dose_form="",
             name=" / ".join(dict.fromkeys(name.phrase for name in names)),
         )
@@ -133,7 +137,10 @@ class NameIndex:
 def _is_fluid(text: str) -> bool:
     """Whether the text names a volume that is given for its own sake, whatever else is in it."""
     lower = text.casefold()
-    volumes = (int(volume.replace(",", "")) for volume in _VOLUME.findall(lower))
+    volumes = (
+        float(volume.replace(",", "")) * (1 if unit == "ml" else _ML_PER_LITRE)
+        for volume, unit in _VOLUME.findall(lower)
+    )
     return bool(_PER_LITRE.search(lower)) or any(volume >= _LARGEST_BAG_ML for volume in volumes)
 
 

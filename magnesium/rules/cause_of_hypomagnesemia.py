@@ -83,7 +83,7 @@ def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indica
         indicator=indicator,
         summary=f"Low magnesium, FEMg {femg.text}: {femg.reading.value}",
         what=(
-            f"FEMg {femg.text} from {words.listed(map(words.result, femg.results))}{kidney}.",
+            f"FEMg {femg.text} from {_together(femg)}{kidney}.",
             *likely,
             *_calcium_line(calcium),
             *(candidate.line for candidate in candidates),
@@ -102,6 +102,14 @@ def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indica
             derived=(("FEMg", femg.text), ("reading", femg.reading.value), *_calcium_derived(calcium)),
         ),
     )
+
+
+def _together(femg: FractionalExcretion) -> str:
+    """The four results, with one time where they share it."""
+    first, *others = femg.results
+    if all(other.when == first.when for other in others):
+        return f"{words.listed(map(words.value, femg.results))} ({words.time(first.when)})"
+    return words.listed(map(words.result, femg.results))
 
 
 _LOOK_RENAL = "Look for renal wasting: drugs first, then tubular disease."

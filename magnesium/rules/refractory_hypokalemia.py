@@ -84,7 +84,9 @@ def judge(picture: ClinicalPicture) -> Verdict:
     handled = bool(picture.magnesium_drafted) or advice.fitting_replacement_begun(picture)
     if handled:
         indicator = indicator.lowered()
-    unverified = bool(picture.potassium.unverified) or bool(picture.magnesium.unverified)
+    # A magnesium that could not be read holds down only what rests on the one before it.
+    unread = _magnesium_known(picture) and bool(picture.magnesium.unverified)
+    unverified = bool(picture.potassium.unverified) or unread
     shown = restrained(indicator, picture, unverified=unverified)
     if shown is None:
         return Quiet(topic, "palliative care")

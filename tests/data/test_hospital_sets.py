@@ -228,7 +228,7 @@ def _names(order: Mapping[str, Any], drugs: Mapping[str, Mapping[str, Any]]) -> 
 
 def _starts_no_earlier(snapshot: Snapshot, row: Mapping[str, str]) -> bool:
     """The order has a day for its start, which is today: it may begin later today."""
-    today = snapshot.picture.as_of.astimezone(UTC).date()
+    today = snapshot.picture.as_of.date()
     periods = [order.get("dispenseRequest", {}).get("validityPeriod", {}) for order in orders(snapshot, row)]
     starts = [period.get("start", "") for period in periods]
     return bool(starts) and all(_DAY.fullmatch(s) and date.fromisoformat(s) >= today for s in starts)

@@ -389,6 +389,32 @@ def test_a_brand_tells_whether_there_is_more_in_it(terminology: Terminology, tex
     assert found(terminology.drug_by_name(text)).other_ingredients is others
 
 
+@pytest.mark.parametrize(
+    ("text", "fluid"),
+    [
+        ("Potassium Chl 20 mEq / 1000 mL D5 1/2 NS", True),
+        ("Lactated Ringers 1,000 mL with KCl 20 mEq", True),
+        ("potassium chloride 20 mEq in 1 L NS", True),
+        ("potassium chloride 30 mEq 1.5 liter bag", True),
+        ("potassium chloride 20 mEq/L in D5W", True),
+        ("potassium chloride 40 mmol / litre", True),
+        ("potassium chloride 40 mEq in 250 mL NS", True),
+        ("potassium chloride 40 mEq in 249 mL NS", None),
+        ("potassium chloride 10 mEq/100 mL", None),
+        ("potassium chloride 20 mEq tablet", None),
+        ("potassium chloride 2 mEq/mL", None),
+        # A bottle to drink from is no fluid, however large.
+        ("potassium chloride 20 mEq/15 mL oral liquid 473 mL", None),
+    ],
+)
+def test_a_volume_given_for_its_own_sake_holds_more_than_the_drug_named(
+    terminology: Terminology, text: str, fluid: bool | None
+) -> None:
+    concept = found(terminology.drug_by_name(text))
+    assert concept.ingredients == ("potassium chloride",)
+    assert concept.other_ingredients is fluid
+
+
 def test_the_concept_carries_the_names_that_were_matched(terminology: Terminology) -> None:
     assert found(terminology.drug_by_name("LASIX / Triamterene / lasix")).name == "lasix / triamterene"
 
@@ -460,6 +486,9 @@ def test_a_search_for_an_analyte_without_a_code_is_a_mistake(terminology: Termin
         ("F10.920", None),  # one intoxication is none either
         ("E11.9", "diabetes_mellitus"),
         ("E11", "diabetes_mellitus"),
+        ("E10.10", "diabetic_ketoacidosis"),
+        ("E11.11", "diabetic_ketoacidosis"),
+        ("G72.3", "periodic_paralysis"),
         ("E11.A", None),  # in remission
         ("E10.A1", None),  # presymptomatic
         ("I44.0", None),  # first degree

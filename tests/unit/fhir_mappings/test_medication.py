@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fhir_mappings.codes import RXNORM
+from fhir_mappings.codes import ATC, RXNORM
 from fhir_mappings.context import Context
 from fhir_mappings.medication import read_administration, read_draft, read_request, read_statement
 from fhir_mappings.subject import PatientMismatch
@@ -242,6 +242,24 @@ class TestDosage:
         sent = order(dosageInstruction=[{"text": "20 mg IV once PRN"}])
         found = exposure(read_request(sent, context))
         assert (found.as_needed, found.single_dose, found.route) == (True, True, Route.INTRAVENOUS)
+
+    @pytest.mark.parametrize(
+        ("label", "dosage", "route", "assumed"),
+        [
+            ("Furosemide 40 mg PO tablet", "40 mg daily", Route.ORAL, False),
+            ("Furosemide IV", "", Route.INTRAVENOUS, False),
+            # What the order says comes before the name of the drug.
+            ("Furosemide IV", "40 mg PO daily", Route.ORAL, False),
+            ("Furosemide", "40 mg daily", Route.SYSTEMIC, False),
+        ],
+    )
+    def test_the_route_may_stand_in_the_name_of_the_drug(
+        self, label: str, dosage: str, route: Route, assumed: bool, context: Context
+    ) -> None:
+        drug = {"coding": [{"system": ATC, "code": "C03CA01"}], "text": label}
+        sent = order(medicationCodeableConcept=drug, dosageInstruction=[{"text": dosage}])
+        found = exposure(read_request(sent, context))
+        assert (found.ingredients, found.route, found.route_assumed) == (("furosemide",), route, assumed)
 
     def test_daily_amount(self, context: Context) -> None:
         sent = order(

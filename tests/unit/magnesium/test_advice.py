@@ -30,6 +30,7 @@ from tests.builders import (
     qtc,
     site_policy,
     statement,
+    unreadable,
 )
 
 ORAL_ORDER = Proposal.MAGNESIUM_ORAL
@@ -109,6 +110,102 @@ class TestGuards:
     def test_acute_injury_and_dialysis_do_not(self) -> None:
         assert CREATININE not in replace_magnesium(picture(LOW, acute("acute_kidney_injury"))).proposals
         assert CREATININE not in replace_magnesium(picture(LOW, problem("dialysis"))).proposals
+
+
+SYMPTOMS = "Symptoms (tremor, cramps, tetany, seizure, palpitations)? ECG today."
+DECIDE = "Severe: decide on replacement now, with the caution below."
+ONLY_WITH_CAUTION = "Replace magnesium only with the caution below."
+ACCUMULATES = "Magnesium accumulates: nephrology or pharmacy; reduced dose, slowly, level after each dose."
+UNREAD = "A newer magnesium could not be read: look it up in the chart or repeat it."
+
+
+class TestEverythingHeldBack:
+    """Where the guards leave no magnesium order, the text does not call for one beside the sentence that forbids it."""
+
+    def test_a_low_magnesium_is_replaced_with_the_caution_only(self) -> None:
+        plan = replace_magnesium(picture(LOW, egfr("20")))
+        assert plan.act == (ONLY_WITH_CAUTION, ACCUMULATES)
+        assert plan.proposals == (RECHECK,)
+
+    def test_a_severe_one_in_hospital_is_decided_on_now(self) -> None:
+        plan = replace_magnesium(picture(SEVERE, egfr("20"), setting=INPATIENT))
+        assert plan.act == (DECIDE, ACCUMULATES)
+        assert plan.proposals == ()
+
+    def test_so_is_one_with_a_long_qtc(self) -> None:
+        assert replace_magnesium(picture(SEVERE, egfr("20"), qtc("500"))).act == (DECIDE, ACCUMULATES)
+
+    def test_outside_hospital_the_card_still_asks_for_symptoms(self) -> None:
+        # clinical.md §2.9: symptoms are never inferred from silence.
+        assert replace_magnesium(picture(SEVERE, egfr("20"))).act == (SYMPTOMS, DECIDE, ACCUMULATES)
+
+    def test_a_severe_one_that_a_newer_unreadable_one_follows_is_not_pressed(self) -> None:
+        plan = replace_magnesium(picture(SEVERE, unreadable(hours_ago=1), HEALTHY_KIDNEYS, setting=INPATIENT))
+        assert plan.act == (ONLY_WITH_CAUTION, UNREAD)
+
+    @pytest.mark.parametrize("sample", [SEVERE, LOW], ids=["severe", "low"])
+    def test_beside_magnesium_in_the_vein_it_is_rechecked(self, sample: Fact) -> None:
+        plan = replace_magnesium(picture(sample, HEALTHY_KIDNEYS, iv_magnesium(hours_ago=1), setting=INPATIENT))
+        assert plan.act == (
+            "Magnesium is already ordered or given: magnesium sulfate.",
+            "Recheck Mg before more is given.",
+            "IV magnesium is in force or was given within 12 h: no further magnesium order.",
+        )
+
+    @pytest.mark.parametrize(
+        ("signs", "named"),
+        [
+            ([acute("seizure")], "seizure"),
+            ([acute("tetany")], "tetany"),
+            ([acute("ventricular_arrhythmia")], "ventricular arrhythmia"),
+            ([acute("seizure"), acute("tetany")], "seizure and tetany"),
+            ([problem("seizure", onset=ago(hours=2), label="Grand mal")], "Grand mal"),
+        ],
+    )
+    @pytest.mark.parametrize("sample", [SEVERE, LOW], ids=["severe", "low"])
+    def test_the_words_of_an_emergency_stay_and_name_it(self, sample: Fact, signs: list[Fact], named: str) -> None:
+        plan = replace_magnesium(picture(sample, egfr("20"), *signs))
+        assert plan.act == (
+            f"Replace magnesium intravenously ({named}) per local protocol; oral if IV is not possible.",
+            "Recheck Mg after it.",
+            ACCUMULATES,
+        )
+        assert plan.proposals == ()
+
+    def test_not_while_an_order_is_left(self) -> None:
+        plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, problem("myasthenia_gravis"), setting=INPATIENT))
+        assert plan.proposals == (ORAL_ORDER,)
+        assert plan.act[0] == "Replace magnesium intravenously per local protocol; oral if IV is not possible."
+
+    def test_not_for_a_dose_that_an_unknown_age_forbids(self, tmp_path: Path) -> None:
+        product = 'text = "x"\nsystem = "urn:x"\ncode = "x"\ndisplay = "x"\nroute = "oral"\ndose = "400 mg"\n'
+        dosed = site_policy(tmp_path, f"[products.magnesium-oral]\n{product}")
+        plan = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, patient=aged(None), policy=dosed))
+        assert plan.proposals == (RECHECK,)
+        assert plan.act[0].startswith("Oral magnesium per local protocol")
+
+
+class TestCare:
+    def test_drugs_that_magnesium_binds_are_taken_apart_from_it(self) -> None:
+        bound = (order("levothyroxine"), order("ciprofloxacin"), order("levothyroxine", days_ago=3))
+        plan = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, *bound))
+        assert plan.act[-1] == "Take oral magnesium 2 h or more apart from ciprofloxacin and levothyroxine."
+
+    def test_a_drafted_one_too_and_an_injected_one_not(self) -> None:
+        drafted = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, draft("doxycycline")))
+        assert drafted.act[-1] == "Take oral magnesium 2 h or more apart from doxycycline."
+        injected = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, given("ciprofloxacin", route=IV)))
+        assert not any("apart from" in line for line in injected.act)
+
+    def test_short_bowel_and_diarrhea_have_words_of_their_own(self) -> None:
+        both = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, problem("short_bowel_syndrome"), problem("diarrhea")))
+        assert both.act[-2:] == (
+            "Short bowel: correct sodium and water first, then oral magnesium at night.",
+            "Diarrhea or ileostomy: no magnesium oxide, hydroxide or citrate; choose a well absorbed salt.",
+        )
+
+    def test_none_without_a_reason(self) -> None:
+        assert len(replace_magnesium(picture(LOW, HEALTHY_KIDNEYS)).act) == 1
 
 
 class TestDiarrhea:

@@ -44,9 +44,7 @@ def read(result: Any, policy: Policy) -> str:
         (k("3.5 mmol/L"), CONVENTIONAL, "K 3.5 mmol/L"),
     ],
 )
-def test_the_site_s_unit_comes_first_and_the_reported_value_in_brackets(
-    result: Any, policy: Policy, text: str
-) -> None:
+def test_the_site_s_unit_comes_first_and_the_reported_value_in_brackets(result: Any, policy: Policy, text: str) -> None:
     assert read(result, policy) == text
 
 

@@ -267,8 +267,28 @@ class TestPotassiumGuard:
         assert picture(HEALTHY_KIDNEYS).guard.permits(POTASSIUM) == ()
         assert guard(unreadable(Analyte.POTASSIUM)).permits(POTASSIUM) == ()
 
+    @pytest.mark.parametrize(
+        ("kidneys", "told"),
+        [
+            ([egfr("29.9")], True),
+            ([egfr("90"), acute("acute_kidney_injury")], True),
+            ([egfr("90"), problem("dialysis")], True),
+            ([egfr("90"), problem("oliguria")], True),
+            ([], False),
+            ([egfr("30")], False),
+            ([egfr("90")], False),
+        ],
+        ids=["eGFR below 30", "acute injury", "dialysis", "oliguria", "unknown", "reduced", "full"],
+    )
+    def test_kidneys_known_to_be_bad_are_named_where_potassium_is_low(self, kidneys: list[Fact], told: bool) -> None:
+        sentence = "Kidney function impaired: potassium per nephrology, recheck within hours."
+        assert picture(LOW_MG, LOW_K, *kidneys).guard.potassium_cautions == ((sentence,) if told else ())
+        assert picture(LOW_MG, k("3.5 mmol/L"), *kidneys).guard.potassium_cautions == ()
+        assert sentence not in picture(LOW_MG, LOW_K, *kidneys).guard.cautions
+
     def test_not_if_results_of_one_instant_disagree(self) -> None:
         found = guard(k("5.8 mmol/L"))
+        assert "Results of one moment disagree: repeat potassium." not in found.cautions
         assert found.permits(POTASSIUM) == ()
         assert "Results of one moment disagree: repeat potassium." in found.potassium_cautions
 

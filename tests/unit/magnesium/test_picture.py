@@ -68,8 +68,17 @@ def test_the_setting_is_in_hospital_or_not() -> None:
 class TestDrafts:
     def test_those_the_hook_is_about_are_selected(self) -> None:
         chart = picture(draft("furosemide"), draft("digoxin", selected=False))
-        assert names(chart.drafts) == ["furosemide", "digoxin"]
+        assert names(chart.drafts) == ["digoxin", "furosemide"]
         assert names(chart.selected) == ["furosemide"]
+
+    def test_what_a_card_lists_does_not_depend_on_the_order_of_the_chart(self) -> None:
+        held = (order("magnesium oxide"), order("magnesium citrate"))
+        drafted = (draft("sotalol"), draft("magnesium gluconate"), draft("amiodarone"))
+        one, other = picture(*held, *drafted), picture(*reversed((*held, *drafted)))
+        assert names(one.drafts) == names(other.drafts)
+        assert names(one.qt_drugs) == names(other.qt_drugs) == ["amiodarone", "sotalol"]
+        assert names(one.magnesium_ordered) == names(other.magnesium_ordered)
+        assert len(one.magnesium_ordered) == 3
 
     def test_a_drug_is_had_in_force_or_drafted(self) -> None:
         chart = picture(order("amiodarone"), draft("sotalol"), draft("digoxin"), ended_order("ibutilide"))
@@ -111,7 +120,14 @@ class TestMagnesiumReplacement:
             (order("magnesium sulfate", single_dose=True, started=None), True),
             (order("magnesium sulfate", single_dose=True, started=ago(hours=2), ended=ago(hours=1)), True),
             (order("magnesium oxide", started=NOW + MINUTE), False),
+            # A plain date: today may have begun, tomorrow has not.
             (order("magnesium oxide", started="2026-03-14"), True),
+            (order("magnesium oxide", started="2026-03-15"), False),
+            (order("magnesium sulfate", single_dose=True, started="2026-03-14"), True),
+            (order("magnesium sulfate", single_dose=True, started="2026-03-13"), False),
+            # An infusion whose end nobody has written down.
+            (given("magnesium sulfate", hours_ago=48, ended=None, route=IV), True),
+            (given("magnesium sulfate", hours_ago=49, ended=None, route=IV), False),
             (given("magnesium oxide", hours_ago=12), True),
             (given("magnesium oxide", hours_ago=13), False),
             (order("magnesium hydroxide"), False),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from magnesium.facts import Analyte, Exposure, Setting
+from magnesium.facts import Analyte, Exposure, Route, Setting
 from magnesium.potassium import PotassiumReading, read_potassium
 from magnesium.problems import read_problems
 from tests.builders import (
@@ -204,6 +204,42 @@ class TestRefractory:
     @pytest.mark.parametrize("slug", ["dialysis", "diabetic_ketoacidosis", "periodic_paralysis"])
     def test_not_applied_to_dialysis_and_shifts(self, slug: str) -> None:
         assert not refractory(EARLIER, CURRENT, ORDER, problem(slug))
+
+    @pytest.mark.parametrize(
+        ("insulin", "shifted"),
+        [
+            (given("insulin", hours_ago=24, route=IV), True),
+            (given("insulin", at=ago(hours=24) - MINUTE, route=IV), False),
+            (given("insulin", at=ago(days=3), ended=ago(hours=20), route=IV), True),
+            (given("insulin", at=NOW + MINUTE, route=IV), False),
+            (order("insulin", route=IV, started=ago(hours=2)), True),
+            (order("insulin", route=IV, started=NOW + MINUTE), False),
+            (order("insulin", route=IV, started=None), True),
+            (ended_order("insulin", route=IV, ended=ago(hours=24)), True),
+            (ended_order("insulin", route=IV, ended=ago(hours=24) - MINUTE), False),
+            (ended_order("insulin", route=IV), False),
+            (given("insulin", hours_ago=2, route=Route.PARENTERAL), False),
+            (order("insulin"), False),
+            (given("furosemide", hours_ago=2, route=IV), False),
+        ],
+        ids=[
+            "24 h before the sample",
+            "a minute more than 24 h before",
+            "infusion that ended 20 h before",
+            "after the sample",
+            "running",
+            "ordered to begin later",
+            "ordered, start unknown",
+            "order over 24 h before",
+            "order over a minute more than 24 h before",
+            "order over, unknown when",
+            "under the skin",
+            "way unknown",
+            "another drug",
+        ],
+    )
+    def test_not_applied_within_24_hours_of_an_insulin_infusion(self, insulin: Exposure, shifted: bool) -> None:
+        assert refractory(EARLIER, CURRENT, ORDER, insulin) is not shifted
 
     def test_thousands_of_results_are_judged_at_once(self) -> None:
         many = [k("3.1 mmol/L", hours_ago=n) for n in range(5_000)]

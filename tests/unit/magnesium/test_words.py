@@ -10,7 +10,7 @@ from magnesium import words
 from magnesium.facts import Analyte, Match, Source
 from magnesium.moment import When
 from magnesium.status import Status
-from tests.builders import NOW, k, mg, on, order
+from tests.builders import NOW, draft, given, k, mg, on, order
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,19 @@ from tests.builders import NOW, k, mg, on, order
 )
 def test_a_time_is_told_as_precisely_as_it_is_known(when: When, text: str) -> None:
     assert words.time(when) == text
+
+
+@pytest.mark.parametrize(
+    ("when", "text"),
+    [
+        (When.at(NOW), "14 Mar 2026"),
+        (on("2026-03-01"), "1 Mar 2026"),
+        (on("2026-03"), "Mar 2026"),
+        (on("2026"), "2026"),
+    ],
+)
+def test_a_day_leaves_out_the_hour(when: When, text: str) -> None:
+    assert words.day(when) == text
 
 
 def test_a_result_is_told_with_its_time_and_what_makes_it_doubtful() -> None:
@@ -43,6 +56,15 @@ class TestDrug:
     def test_is_told_by_its_generic_name_with_its_start(self) -> None:
         assert words.drug(order("furosemide", days_ago=1, label="LASIX 40")) == "furosemide (since 13 Mar 2026)"
         assert words.drug(order("furosemide", started=None)) == "furosemide (start unknown)"
+
+    def test_a_dose_is_told_with_its_hour_and_an_order_only_where_that_matters(self) -> None:
+        assert words.drug(given("furosemide", hours_ago=3)) == "furosemide (given 14 Mar 2026 09:00)"
+        assert words.drug_to_the_hour(given("furosemide", hours_ago=3)) == "furosemide (given 14 Mar 2026 09:00)"
+        assert words.drug_to_the_hour(order("furosemide", days_ago=1)) == "furosemide (since 13 Mar 2026 12:00)"
+        assert words.drug_to_the_hour(order("furosemide", started="2026-03-13")) == "furosemide (since 13 Mar 2026)"
+
+    def test_a_draft_has_not_begun(self) -> None:
+        assert words.drug(draft("furosemide")) == "furosemide (being ordered)"
 
     def test_is_told_with_how_it_was_recognised(self) -> None:
         source = Source("x", match=Match.NAME)

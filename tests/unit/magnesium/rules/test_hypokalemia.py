@@ -16,6 +16,7 @@ from tests.builders import (
     Fact,
     aged,
     draft,
+    egfr,
     given,
     k,
     mg,
@@ -63,6 +64,13 @@ def test_low_magnesium_asks_to_correct_both() -> None:
     assert found.summary == "Low potassium (K 3.2 mmol/L) and low magnesium (Mg 1.4 mg/dL)"
     assert found.proposals == (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM, Proposal.POTASSIUM)
     assert found.act[0] == "Correct both; recheck K within 24 h, the need falls once magnesium is repleted."
+
+
+@pytest.mark.parametrize("magnesium", [[LOW_MG], []], ids=["low", "unknown"])
+@pytest.mark.parametrize(("kidneys", "told"), [("29", True), ("30", False)])
+def test_bad_kidneys_are_named_where_potassium_is_at_stake(magnesium: list[Fact], kidneys: str, told: bool) -> None:
+    sentence = "Kidney function impaired: potassium per nephrology, recheck within hours."
+    assert (sentence in finding(LOW_K, *magnesium, egfr(kidneys)).act) is told
 
 
 @pytest.mark.parametrize(

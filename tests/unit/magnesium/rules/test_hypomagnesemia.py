@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from magnesium.facts import LabResult, Setting
+from magnesium.facts import Analyte, LabResult, Setting
 from magnesium.policy import Policy
 from magnesium.rules.hypomagnesemia import judge
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown
@@ -31,6 +31,7 @@ from tests.builders import (
     picture,
     problem,
     qtc,
+    quantity,
     site_policy,
     unreadable,
 )
@@ -85,6 +86,31 @@ class TestTable:
         assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
         assert "Recheck magnesium." in found.act
         assert "98-99 %" in found.why[0]
+
+    @pytest.mark.parametrize(
+        ("company", "reasons"),
+        [
+            ([order("sotalol"), order("digoxin")], ("Heart rhythm at stake: sotalol and digoxin.",)),
+            ([problem("long_qt")], ("Long QT syndrome.",)),
+            ([order("furosemide"), order("tacrolimus")], ("May waste magnesium: furosemide and tacrolimus.",)),
+            (
+                [order("sotalol"), problem("long_qt"), order("furosemide"), order("tacrolimus")],
+                (
+                    "Heart rhythm at stake: sotalol.",
+                    "Long QT syndrome.",
+                    "May waste magnesium: furosemide and tacrolimus.",
+                ),
+            ),
+            # Its own card leads this one and says it.
+            ([k("3.1 mmol/L", days_ago=3), k("3.0 mmol/L"), order("potassium chloride")], ()),
+        ],
+        ids=["heart", "long QT", "two wasting classes", "all", "refractory hypokalemia"],
+    )
+    def test_what_makes_a_borderline_value_matter_is_said(self, company: list[Fact], reasons: tuple[str, ...]) -> None:
+        assert finding(BORDERLINE, *company).what[1:] == reasons
+
+    def test_of_a_low_value_it_is_not_said(self) -> None:
+        assert finding(LOW, problem("long_qt"), order("sotalol")).what == ("Mg 1.4 mg/dL (14 Mar 2026 10:00).",)
 
     @pytest.mark.parametrize(
         "company",
@@ -147,6 +173,23 @@ class TestWhatItSays:
         assert found.summary.startswith("Low magnesium, may be severe")
         assert "Reported as <0.6 mmol/L, may be severe." in found.what
 
+    @pytest.mark.parametrize(
+        ("sent", "drug", "line"),
+        [
+            ("1.4 mg/dL", "cisplatin", "CTCAE grade 1."),
+            ("1.1 mg/dL", "cetuximab", "CTCAE grade 2."),
+            ("0.69 mg/dL", "everolimus", "CTCAE grade 4."),
+            ("<0.6 mmol/L", "osimertinib", "CTCAE grade 1."),
+        ],
+    )
+    def test_the_grade_of_patients_whose_drug_is_graded(self, sent: str, drug: str, line: str) -> None:
+        assert line in finding(mg(sent), order(drug)).what
+
+    def test_no_grade_of_others_or_above_the_laboratory_s_own_lower_limit(self) -> None:
+        assert not any("CTCAE" in said for said in finding(mg("1.1 mg/dL"), order("furosemide")).what)
+        own = mg("1.4 mg/dL", reference_low=quantity(Analyte.MAGNESIUM, "1.3 mg/dL"))
+        assert not any("CTCAE" in said for said in finding(own, order("cisplatin")).what)
+
     def test_evidence_names_facts_limits_and_sources(self) -> None:
         evidence = finding(LOW, k("3.2 mmol/L"), HEALTHY_KIDNEYS).evidence
         assert evidence.facts == (LOW, k("3.2 mmol/L"), HEALTHY_KIDNEYS)
@@ -163,6 +206,12 @@ class TestReplacement:
             in found.what
         )
         assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
+
+    def test_an_order_begun_since_is_told_with_its_hour(self) -> None:
+        found = finding(LOW, order("magnesium oxide", started=NOW.replace(hour=11), route=ORAL), HEALTHY_KIDNEYS)
+        assert found.indicator is INFO
+        said = "Replacement started after this sample: magnesium oxide (since 14 Mar 2026 11:00); recheck due."
+        assert said in found.what
 
     @pytest.mark.parametrize(
         ("sample", "dose", "shown"),

@@ -18,6 +18,7 @@ from tests.builders import (
     acute,
     aged,
     draft,
+    egfr,
     given,
     iv_magnesium,
     k,
@@ -88,7 +89,9 @@ class TestMagnesiumLow:
             found.summary
             == "Potassium stays low despite replacement (K 3.2 mmol/L) and magnesium is low (Mg 1.4 mg/dL)"
         )
-        assert found.act[0] == "Replace magnesium with potassium, which alone often does not hold; recheck K within 24 h."
+        assert (
+            found.act[0] == "Replace magnesium with potassium, which alone often does not hold; recheck K within 24 h."
+        )
         assert found.proposals == (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM)
         (why,) = found.why
         assert "ROMK" in why
@@ -236,6 +239,19 @@ class TestOrderHooks:
         assert isinstance(found, Finding)
         assert Proposal.POTASSIUM in found.proposals
         assert Proposal.POTASSIUM not in finding("3.2", LOW, HEALTHY_KIDNEYS).proposals
+
+
+@pytest.mark.parametrize(
+    ("kidneys", "told"), [([egfr("20")], True), ([problem("dialysis")], None), ([HEALTHY_KIDNEYS], False), ([], False)]
+)
+def test_bad_kidneys_are_named_where_potassium_is_at_stake(kidneys: list[Fact], told: bool | None) -> None:
+    verdict = refractory("3.2", LOW, *kidneys)
+    if told is None:  # not applied
+        assert isinstance(verdict, Quiet)
+        return
+    assert isinstance(verdict, Finding)
+    sentence = "Kidney function impaired: potassium per nephrology, recheck within hours."
+    assert (sentence in verdict.act) is told
 
 
 class TestRestraint:
