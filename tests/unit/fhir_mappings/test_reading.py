@@ -123,7 +123,7 @@ def test_codings_of_whatever_shape(value: Any, expected: list[Coding]) -> None:
         ({"coding": [{"display": "Active"}]}, {"active"}),
         ("active", {"active"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)) if isinstance(value, set) else str(value),  # the same in every worker
 )
 def test_codes_or_the_words_in_their_place(value: Any, expected: set[str]) -> None:
     assert codes(value) == expected
