@@ -273,6 +273,17 @@ def still_on(exposure: Exposure, policy: Policy, at: datetime) -> bool:
     return exposure.authored.possibly_within(policy.exposure.open_order.delta, at)
 
 
+def had_by(sample: When, exposure: Exposure, window: timedelta, policy: Policy) -> bool:
+    """Whether a product was being taken or given at a sample, or may have ended no longer than the window before it."""
+    if exposure.start is not None and exposure.start.surely_after(sample.latest):
+        return False
+    administered = exposure.kind is ExposureKind.ADMINISTRATION
+    last = exposure.end or (exposure.start if administered else None)
+    if last is None:
+        return still_on(exposure, policy, sample.latest)
+    return last.possibly_within(window, sample.earliest)
+
+
 def _given(exposure: Exposure, window: timedelta, at: datetime) -> bool:
     last = exposure.end or exposure.start
     return (

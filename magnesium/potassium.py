@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from magnesium.drugs import still_on
+from magnesium.drugs import had_by, still_on
 from magnesium.facts import Analyte, Exposure, ExposureKind, LabResult, PatientFacts, Route, Setting, Unusable
 from magnesium.moment import When
 from magnesium.policy import Policy, Span
@@ -95,19 +95,9 @@ def _refractory(
 
 def _insulin_infused(current: LabResult, facts: PatientFacts, policy: Policy) -> bool:
     """Whether insulin may have run into a vein shortly before the sample: it shifts potassium into cells."""
-    return any(
-        of_class(exposure, "insulin") and exposure.route is Route.INTRAVENOUS and _ran(exposure, current, policy)
-        for exposure in facts.exposures
-    )
-
-
-def _ran(exposure: Exposure, current: LabResult, policy: Policy) -> bool:
-    if exposure.start is not None and exposure.start.surely_after(current.when.latest):
-        return False
-    last = exposure.end or (exposure.start if exposure.kind is ExposureKind.ADMINISTRATION else None)
-    if last is None:
-        return still_on(exposure, policy, current.when.latest)
-    return last.possibly_within(policy.exposure.insulin_infusion.delta, current.when.earliest)
+    window = policy.exposure.insulin_infusion.delta
+    infused = (e for e in facts.exposures if of_class(e, "insulin") and e.route is Route.INTRAVENOUS)
+    return any(had_by(current.when, exposure, window, policy) for exposure in infused)
 
 
 def _not_low(found: Series, policy: Policy) -> tuple[When, ...]:

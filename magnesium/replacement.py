@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from magnesium.drugs import members, still_on
+from magnesium.drugs import had_by, members
 from magnesium.facts import Exposure, ExposureKind, LabResult, PatientFacts, Route
 from magnesium.policy import Policy
 
@@ -93,13 +93,7 @@ def magnesium_given_before(
 
 
 def _reached(exposure: Exposure, sample: LabResult, policy: Policy, collected_over: timedelta) -> bool:
-    administered = exposure.kind is ExposureKind.ADMINISTRATION
-    if not administered and (exposure.as_needed or exposure.single_dose):
+    if exposure.kind is not ExposureKind.ADMINISTRATION and (exposure.as_needed or exposure.single_dose):
         return False
-    if exposure.start is not None and exposure.start.surely_after(sample.when.latest):
-        return False
-    last = exposure.end or (exposure.start if administered else None)
-    if last is None:
-        return still_on(exposure, policy, sample.when.latest)
     window = policy.femg.after_intravenous if intravenous_magnesium(exposure) else policy.femg.after_oral
-    return last.possibly_within(window.delta, sample.when.earliest - collected_over)
+    return had_by(sample.when, exposure, window.delta + collected_over, policy)

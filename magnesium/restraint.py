@@ -45,7 +45,8 @@ def population_notes(picture: ClinicalPicture) -> tuple[str, ...]:
 
 def _targets(picture: ClinicalPicture) -> tuple[str, ...]:
     """Usual targets may be out of reach where the kidney cannot hold salt [kdigo-gitelman-2017]."""
-    if not picture.problems.salt_losing_tubulopathy:
+    low = picture.magnesium.deficient or picture.magnesium.stale_deficient or picture.potassium.low
+    if not (low and picture.problems.salt_losing_tubulopathy):
         return ()
     numbers = picture.policy.population
     magnesium, potassium = numbers.gitelman_magnesium.text, numbers.gitelman_potassium.text

@@ -114,8 +114,8 @@ def _advice(picture: ClinicalPicture, classes: Iterable[DrugClass]) -> tuple[str
     lines = []
     for drug_class in classes:
         own = _gastroprotection(picture) if drug_class.code == "ppi" else ""
-        if text := own or drug_class.advice:
-            lines.append(f"{words.sentence(drug_class.label)}: {text[:1].lower()}{text[1:]}")
+        text = own or drug_class.advice
+        lines.append(f"{words.sentence(drug_class.label)}: {text[:1].lower()}{text[1:]}")
     return tuple(lines)
 
 

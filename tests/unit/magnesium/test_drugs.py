@@ -134,6 +134,12 @@ def test_the_groups_of_the_wasting_drug_table() -> None:
     assert conditional == {"ppi", "loop_diuretic", "thiazide", "mtor_inhibitor"}
 
 
+def test_of_every_wasting_class_a_card_can_say_where_how_and_what_to_do() -> None:
+    wasting = [c for c in drug_classes().values() if c.weight in {Weight.STRONG, Weight.MODERATE}]
+    assert len(wasting) == 11
+    assert all(c.label and c.site and c.mechanism and c.advice for c in wasting)
+
+
 def test_an_ingredient_of_a_class_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("magnesium.drugs.drug_classes", dict)
     drugs.cache_clear()

@@ -9,7 +9,7 @@ import pytest
 from magnesium.facts import Patient
 from magnesium.restraint import PEDIATRIC, for_age_of_result, population_notes, restrained
 from magnesium.verdict import Indicator
-from tests.builders import ADULT, INPATIENT, aged, mg, picture, problem, site_policy
+from tests.builders import ADULT, INPATIENT, Fact, aged, k, mg, picture, problem, site_policy
 
 INFO, WARNING, CRITICAL = Indicator
 PALLIATIVE = problem("palliative_care")
@@ -60,3 +60,24 @@ def test_an_aging_magnesium_counts_one_step_lower() -> None:
 def test_a_minor_is_told_whom_the_limits_are_for() -> None:
     assert population_notes(picture(patient=aged(17))) == (PEDIATRIC,)
     assert population_notes(picture()) == ()
+
+
+@pytest.mark.parametrize("slug", ["gitelman_syndrome", "bartter_syndrome"])
+@pytest.mark.parametrize(
+    ("chart", "told"),
+    [
+        ([mg("1.4 mg/dL")], True),
+        ([mg("1.4 mg/dL", days_ago=40)], True),
+        ([k("3.2 mmol/L")], True),
+        ([mg("2.0 mg/dL"), k("4.0 mmol/L")], False),
+        ([mg("1.65 mg/dL")], False),
+        ([], False),
+    ],
+    ids=["low", "low, out of date", "low potassium", "nothing low", "borderline", "nothing known"],
+)
+def test_in_gitelman_and_bartter_syndrome_a_low_value_comes_with_what_may_be_reached(
+    slug: str, chart: list[Fact], told: bool
+) -> None:
+    note = "Known Gitelman or Bartter syndrome: Mg 0.6 mmol/L and K 3.0 mmol/L may not be reachable."
+    assert population_notes(picture(*chart, problem(slug))) == ((note,) if told else ())
+    assert population_notes(picture(*chart)) == ()

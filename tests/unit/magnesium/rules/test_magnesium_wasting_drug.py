@@ -426,6 +426,25 @@ class TestPatientView:
         )
         assert found.proposals == ()
 
+    @pytest.mark.parametrize(
+        ("company", "named"),
+        [
+            ([order("aspirin")], "aspirin"),
+            ([order("warfarin")], "warfarin"),
+            ([order("ibuprofen")], "ibuprofen"),
+            ([given("heparin", route=IV)], "heparin"),
+            ([order("apixaban"), order("clopidogrel")], "clopidogrel and apixaban"),
+        ],
+    )
+    def test_a_ppi_that_protects_the_stomach_is_not_to_be_stopped(self, company: list[Fact], named: str) -> None:
+        # clinical.md §2.2: neither stopping nor a change is proposed then.
+        found = finding(LOW, order("omeprazole", days_ago=400), *company)
+        assert found.act == (f"Proton pump inhibitor: needs gastroprotection on {named}: discuss before any change.",)
+
+    def test_that_is_said_of_the_ppi_only(self) -> None:
+        found = finding(LOW, order("furosemide"), order("warfarin"))
+        assert found.act == ("Loop diuretic: use the lowest effective dose.",)
+
     def test_how_a_drug_was_recognised_is_said(self) -> None:
         by_name = order("furosemide", source=Source("x", match=Match.NAME), route_assumed=True)
         assert "Furosemide (matched by name, systemic route assumed): loop diuretic" in finding(LOW, by_name).what[1]
