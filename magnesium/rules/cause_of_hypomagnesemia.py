@@ -105,10 +105,10 @@ def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indica
 
 
 def _together(femg: FractionalExcretion) -> str:
-    """The four results, with one time where they share it."""
-    first, *others = femg.results
-    if all(other.when == first.when for other in others):
-        return f"{words.listed(map(words.value, femg.results))} ({words.time(first.when)})"
+    """The four results, with one time where they share it and nothing else is to be said of any of them."""
+    time = f" ({words.time(femg.results[0].when)})"
+    if all(words.result(result) == words.value(result) + time for result in femg.results):
+        return words.listed(map(words.value, femg.results)) + time
     return words.listed(map(words.result, femg.results))
 
 

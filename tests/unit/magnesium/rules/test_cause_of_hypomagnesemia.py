@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from magnesium.facts import LabResult
+from magnesium.moment import When
 from magnesium.rules.cause_of_hypomagnesemia import judge
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown
 from tests.builders import (
+    NOW,
     Fact,
     acute,
     aged,
@@ -82,6 +86,30 @@ class TestFemg:
             assert part in found.what[0]
         assert {LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL} <= set(found.evidence.facts)
         assert ("FEMg", "5.0 %") in found.evidence.derived
+
+    def test_results_of_one_time_are_told_with_it_once(self) -> None:
+        found = finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL)
+        assert found.what[0] == (
+            "FEMg 5.0 % from urine Mg 3.5 mg/dL, urine creatinine 100 mg/dL, Mg 1.0 mg/dL and creatinine 1 mg/dL "
+            "(14 Mar 2026 12:00); eGFR 60 or more."
+        )
+
+    @pytest.mark.parametrize(
+        ("serum", "told"),
+        [
+            (mg("1.0 mg/dL", hours_ago=1), "Mg 1.0 mg/dL (14 Mar 2026 11:00)"),
+            (mg("1.0 mg/dL", preliminary=True), "Mg 1.0 mg/dL (14 Mar 2026 12:00, not final)"),
+            (
+                mg("1.0 mg/dL", at=replace(When.at(NOW), zone_assumed=True)),
+                "Mg 1.0 mg/dL (14 Mar 2026 12:00, time zone assumed)",
+            ),
+        ],
+        ids=["another time", "not final", "zone assumed"],
+    )
+    def test_results_of_which_more_is_to_be_said_have_each_its_own(self, serum: LabResult, told: str) -> None:
+        found = finding(serum, *SAMPLES, urine_mg("3.5 mg/dL"), FULL)
+        assert told in found.what[0]
+        assert "urine Mg 3.5 mg/dL (14 Mar 2026 12:00)" in found.what[0]
 
     def test_acute_injury_is_named_in_place_of_the_function(self) -> None:
         found = finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL, acute("acute_kidney_injury"))
