@@ -43,7 +43,9 @@ def replace_magnesium(picture: ClinicalPicture) -> Advice:
             held.append(f"{proposal.value}: {reason}")
         else:
             offered.append(proposal)
-    return Advice((*_already(picture), *text, *_care(picture), *picture.guard.cautions), tuple(offered), tuple(held))
+    # What saves a life stands before what is being done already.
+    said = (*text, *_already(picture)) if _emergency(picture) else (*_already(picture), *text)
+    return Advice((*said, *_care(picture), *picture.guard.cautions), tuple(offered), tuple(held))
 
 
 def measure_magnesium(picture: ClinicalPicture) -> tuple[Proposal, ...]:

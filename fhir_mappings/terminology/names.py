@@ -114,10 +114,12 @@ class NameIndex:
         if not names:
             return None
         route_kind = self._route(all_words, names)
-        # A bottle to drink from may be as large.
-        fluid = route_kind is not RouteKind.ORAL and _is_fluid(text)
+        ingredients = tuple(sorted({ingredient for name in names for ingredient in name.ingredients}))
+        # A bottle to drink from may be as large, and so may a premixed bag of magnesium.
+        potassium = any(ingredient.startswith("potassium ") for ingredient in ingredients)
+        fluid = potassium and route_kind is not RouteKind.ORAL and _is_fluid(text)
         return DrugConcept(
-            ingredients=tuple(sorted({ingredient for name in names for ingredient in name.ingredients})),
+            ingredients=ingredients,
             other_ingredients=True if fluid else _others(names),
             route_kind=route_kind,
             dose_form="",

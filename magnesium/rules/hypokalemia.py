@@ -69,7 +69,7 @@ def _finding(picture: ClinicalPicture, result: LabResult, indicator: Indicator, 
             f"{words.sentence(words.result(reading.result))}.",
         )
         why = ("Low potassium may not resolve until magnesium is repleted.",)
-        act = ("Correct both; recheck K within 24 h, the need falls once magnesium is repleted.",)
+        act = (f"Correct both{_recheck(picture)}; the need for potassium falls once magnesium is repleted.",)
     else:
         last = f"Last magnesium: {words.result(reading.result)}." if reading.result else "No usable magnesium on file."
         summary = f"Low potassium ({words.value(result)}) and no current magnesium: check serum Mg"
@@ -94,3 +94,8 @@ def _finding(picture: ClinicalPicture, result: LabResult, indicator: Indicator, 
             held_back=plan.held_back,
         ),
     )
+
+
+def _recheck(picture: ClinicalPicture) -> str:
+    """When to recheck; the guard says so itself where the kidneys are impaired."""
+    return "" if picture.guard.potassium_cautions else "; recheck K within 24 h"

@@ -210,5 +210,6 @@ def _act(picture: ClinicalPicture, *, deficient: bool, handled: bool) -> tuple[s
     elif handled:
         lines.append("Magnesium is already being replaced: recheck both; the need for potassium falls with it.")
     else:
-        lines.append("Replace magnesium with potassium, which alone often does not hold; recheck K within 24 h.")
+        recheck = "" if picture.guard.potassium_cautions else "; recheck K within 24 h"
+        lines.append(f"Replace magnesium with potassium, which alone often does not hold{recheck}.")
     return (*lines, *picture.guard.potassium_cautions)
