@@ -24,7 +24,7 @@ from cds_service.sandbox.load import load
 from cds_service.sandbox.store import SandboxError
 from cds_service.settings import LogFormat, LogLevel, Profile, Settings, SettingsError
 from fhir_mappings.site_codes import SiteCodes
-from fhir_mappings.terminology.rxnorm_release import build_drug_table
+from fhir_mappings.terminology.rxnorm_release import build_drug_table, release_size
 from hooks import SERVICES
 from magnesium.knowledge import KnowledgeError
 from magnesium.policy import Basis, load_site
@@ -271,10 +271,10 @@ def terminology_build(release: Path, out: Path) -> None:
 
     Set MAGNESIUM_CDS_DRUG_TABLE to use it.
     """
-    length = sum(file.stat().st_size for file in release.rglob("*.RRF"))
-    with click.progressbar(length=length, label="RxNorm", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        try:
+    try:
+        length = release_size(release)
+        with click.progressbar(length=length, label="RxNorm", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
             report = build_drug_table(release, out, bar.update)
-        except (KnowledgeError, OSError, ValueError) as error:
-            raise click.ClickException(str(error)) from None
+    except (KnowledgeError, OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
     click.echo(report)

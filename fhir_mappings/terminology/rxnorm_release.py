@@ -144,6 +144,20 @@ class BuildReport:
     ambiguous_ndcs: int
     missing_ingredients: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """One line for each figure, in words."""
+        missing = ", ".join(self.missing_ingredients) or "none"
+        return "\n".join(
+            (
+                f"{self.release}: drug table written",
+                f"  {self.concepts} concepts with our ingredients",
+                f"  of them {self.suppressed} suppressed by the release, {self.by_name} read by their name",
+                f"  {self.ndcs} package codes ({self.ambiguous_ndcs} ambiguous ones left out)",
+                f"  {self.out_of_scope} codes known to hold none of our ingredients, {self.unresolved} unresolved",
+                f"  ingredients the release does not have: {missing}",
+            )
+        )
+
 
 def release_size(release: Path) -> int:
     """Return how many bytes ``build_drug_table`` will read, for a progress bar.

@@ -21,6 +21,8 @@ from click.testing import CliRunner, Result
 from cds_service import examples
 from cds_service.cli import main
 from cds_service.settings import PREFIX
+from fhir_mappings.codes import RXNORM, Terminology
+from tests.unit.fhir_mappings.test_rxnorm_release import small_release
 
 
 @pytest.fixture(autouse=True)
@@ -191,6 +193,15 @@ class TestTerminologyBuild:
         result = run("terminology", "build", "--release", tmp_path, "--out", tmp_path / "drugs.csv.gz")
         assert result.exit_code == 1
         assert result.stderr.startswith("Error: ")
+
+    def test_a_release_becomes_a_drug_table_that_the_service_takes(self, tmp_path: Path) -> None:
+        release, table = small_release().write(tmp_path), tmp_path / "drugs.csv.gz"
+        result = run("terminology", "build", "--release", release, "--out", table)
+        assert result.exit_code == 0, result.stderr
+        assert "concepts with our ingredients" in result.stdout
+        drug = Terminology.load(table).drug(RXNORM, "4603")
+        assert drug is not None
+        assert drug.ingredients == ("furosemide",)
 
 
 def test_settings_that_cannot_be_used_are_named(monkeypatch: pytest.MonkeyPatch, charts: Path) -> None:

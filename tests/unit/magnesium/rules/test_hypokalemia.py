@@ -63,7 +63,9 @@ def test_low_magnesium_asks_to_correct_both() -> None:
     found = finding(LOW_K, LOW_MG, HEALTHY_KIDNEYS)
     assert found.summary == "Low potassium (K 3.2 mmol/L) and low magnesium (Mg 1.4 mg/dL)"
     assert found.proposals == (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM, Proposal.POTASSIUM)
-    assert found.act[0] == "Correct both; recheck K within 24 h; the need for potassium falls once magnesium is repleted."
+    assert (
+        found.act[0] == "Correct both; recheck K within 24 h; the need for potassium falls once magnesium is repleted."
+    )
 
 
 @pytest.mark.parametrize("magnesium", [[LOW_MG], []], ids=["low", "unknown"])
