@@ -23,6 +23,7 @@ from cds_service.sandbox import SANDBOX_PATH
 from cds_service.sandbox.load import load
 from cds_service.sandbox.store import SandboxError
 from cds_service.settings import LogFormat, LogLevel, Profile, Settings, SettingsError
+from fhir_mappings.proposals import validate_templates
 from fhir_mappings.site_codes import SiteCodes
 from fhir_mappings.terminology.rxnorm_release import build_drug_table, release_size
 from hooks import SERVICES
@@ -177,7 +178,7 @@ def replay(  # noqa: PLR0913  one parameter an option
                 for one in replayed:
                     report.add(one)
                 bar.update(1)
-    except KnowledgeError as error:
+    except ValueError as error:
         raise click.ClickException(str(error)) from None
     click.echo(report.text())
     if json_file:
@@ -232,7 +233,8 @@ def policy_check(file: Path) -> None:
     try:
         site = load_site(file)
         SiteCodes.from_table(site.local_codes)
-    except (KnowledgeError, ValueError) as error:
+        validate_templates(site.policy.products)
+    except ValueError as error:
         raise click.ClickException(str(error)) from None
     numbers = site.policy.numbers
     rows = [site.policy.describe(number) for number in numbers]
@@ -275,6 +277,6 @@ def terminology_build(release: Path, out: Path) -> None:
         length = release_size(release)
         with click.progressbar(length=length, label="RxNorm", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
             report = build_drug_table(release, out, bar.update)
-    except (KnowledgeError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(report)

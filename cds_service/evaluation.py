@@ -17,6 +17,7 @@ from cds_service.settings import PrefetchKeys, Settings
 from fhir_mappings.chart import read_facts
 from fhir_mappings.codes import Terminology
 from fhir_mappings.draft_orders import DraftOrders
+from fhir_mappings.proposals import validate_templates
 from fhir_mappings.queries import Query, queries
 from fhir_mappings.site_codes import SiteCodes
 from fhir_mappings.subject import PatientMismatch
@@ -47,6 +48,8 @@ class Knowledge:
             ValueError: a file is not as it must be; the message says where.
         """
         site = load_site(settings.policy)
+        # A product that makes no valid order is refused now, not at the first card that offers it.
+        validate_templates(site.policy.products)
         terminology = Terminology.load(settings.drug_table)
         return cls(site.policy, SiteCodes.from_table(site.local_codes), terminology, queries(terminology))
 

@@ -160,6 +160,15 @@ class TestReplay:
         assert run("replay", charts, "--as-of", text).exit_code == 2
 
 
+_PRODUCT = """[products.{name}]
+text = "{text}"
+system = "urn:ours"
+code = "1"
+display = ""
+route = "oral"
+"""
+
+
 class TestPolicyCheck:
     def test_it_lists_every_number_and_marks_the_site_s_own(self, tmp_path: Path) -> None:
         file = tmp_path / "site.toml"
@@ -177,8 +186,9 @@ class TestPolicyCheck:
             "hours = ",
             "[local_codes.labz]\n",
             "[magnesium.after_dose]\nhours = 16\n",
+            _PRODUCT.format(name="magnesium-imaginary", text="Magnesium"),
         ],
-        ids=["unknown number", "not TOML", "unknown local codes", "no review date"],
+        ids=["unknown number", "not TOML", "unknown local codes", "no review date", "unknown product"],
     )
     def test_a_wrong_file_is_refused(self, tmp_path: Path, text: str) -> None:
         file = tmp_path / "site.toml"
