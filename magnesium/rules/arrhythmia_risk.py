@@ -251,7 +251,7 @@ def _reasons(picture: ClinicalPicture) -> tuple[str, ...]:
 def _why(picture: ClinicalPicture) -> tuple[str, ...]:
     digoxin = ("Low magnesium raises sensitivity to digoxin toxicity.",) if picture.digoxin else ()
     qt = picture.qt_drugs or picture.prolonged_qtc or picture.problems.of("long_qt") or picture.problems.torsades
-    return (*digoxin, *(("Low magnesium and potassium favour torsades de pointes.",) if qt else ()))
+    return (*digoxin, *(("Low magnesium and potassium promote torsades de pointes.",) if qt else ()))
 
 
 def _act(picture: ClinicalPicture, *, measure: tuple[str, ...]) -> tuple[str, ...]:

@@ -172,7 +172,8 @@ def _what(picture: ClinicalPicture, result: LabResult) -> tuple[str, ...]:
     if reading.status is Status.BORDERLINE:
         lines.extend(_why_borderline_matters(picture))
     potassium = picture.potassium
-    if potassium.low and potassium.result is not None and potassium.refractory_since is None:
+    told_elsewhere = potassium.refractory_since is not None or picture.cardiac_risk
+    if potassium.low and potassium.result is not None and not told_elsewhere:
         lines.append(f"Also low: {words.result(potassium.result)}.")
     if still_low := advice.despite(picture):
         lines.append(still_low)

@@ -17,7 +17,7 @@ Sources
 from __future__ import annotations
 
 from magnesium import advice, words
-from magnesium.facts import Exposure, LabResult
+from magnesium.facts import Analyte, Exposure, LabResult
 from magnesium.grounds import grounds
 from magnesium.kidney import Filtration
 from magnesium.picture import ClinicalPicture
@@ -146,8 +146,10 @@ def _kidney(picture: ClinicalPicture) -> tuple[str, ...]:
     row, basis = _by_kidney(picture), picture.kidney.basis
     if row is None:
         return ()
-    measured = f" ({words.result(basis)})" if basis else ""
-    return (f"Kidney: {row[1]}{measured}.",)
+    if basis is None:
+        return (f"Kidney: {row[1]}.",)
+    reported = basis.analyte is Analyte.EGFR
+    return (f"Kidney: {words.result(basis)}." if reported else f"Kidney: {row[1]} ({words.result(basis)}).",)
 
 
 def _act(picture: ClinicalPicture, given: tuple[Exposure, ...]) -> tuple[str, ...]:

@@ -239,7 +239,7 @@ class TestQtDrug:
 
 class TestWhatItSays:
     LOWERS = "Low magnesium raises sensitivity to digoxin toxicity."
-    FAVOURS = "Low magnesium and potassium favour torsades de pointes."
+    FAVOURS = "Low magnesium and potassium promote torsades de pointes."
 
     @pytest.mark.parametrize(
         ("danger", "why"),
