@@ -70,6 +70,12 @@ coverage: $(VENV)/dev.stamp
 	        || { cat $(VENV)/coverage.txt; echo "Every branch of $$package needs a test."; exit 1; }; \
 	done
 
+# mutmut is no pinned requirement: it is run now and then, and for hours.
+.PHONY: mutation
+mutation: $(VENV)/dev.stamp ## Change magnesium/ in thousands of ways and see which the tests notice (hours; needs mutmut)
+	@test -x $(BIN)/mutmut || { echo 'mutmut is missing: $(BIN)/python -m pip install mutmut==3.8.*'; exit 1; }
+	@$(BIN)/mutmut run $(ARGS)
+
 .PHONY: format
 format: $(VENV)/dev.stamp ## Format the code and apply the safe lint fixes
 	@$(BIN)/ruff check --quiet --fix-only

@@ -66,6 +66,8 @@ class TestFormula:
         # S0-197: (UMg x SCr) / (0.7 x SMg x UCr) x 100
         filterable = Fraction("0.7")
         assert fractional_excretion(Fraction(7), Fraction(1), Fraction(100), Fraction(1), filterable) == 10
+        # Whatever the unit: here all in mmol/L, and the divisor below 1
+        assert fractional_excretion(Fraction(7, 100), Fraction(1), Fraction(1), Fraction(1), filterable) == 10
         assert fractional_excretion(Fraction(0), Fraction(1), Fraction(100), Fraction(1), filterable) == 0
 
     @pytest.mark.parametrize(("serum", "urine_creat", "filterable"), [(0, 1, 1), (1, 0, 1), (1, 1, 0), (-1, 1, 1)])

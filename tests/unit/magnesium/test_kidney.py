@@ -253,10 +253,15 @@ class TestAcuteInjury:
             ("15 mg/L", "18 mg/L", True),
             ("150 umol/L", "176.4 umol/L", False),
             ("150 umol/L", "176.5 umol/L", True),
+            ("0.150 mmol/L", "176.4 umol/L", False),
+            ("0.150 mmol/L", "176.5 umol/L", True),
             ("0.150 mmol/L", "176.6 umol/L", True),
             # Across printed units by conversion: 1.7 mg/dL is 150.28 umol/L
             ("1.7 mg/dL", "176.7 umol/L", False),
             ("1.7 mg/dL", "176.8 umol/L", True),
+            # 1.1312 mg/dL is 100 umol/L exactly
+            ("1.1312 mg/dL", "126.4999 umol/L", False),
+            ("1.1312 mg/dL", "126.5 umol/L", True),
         ],
     )
     def test_by_the_rise(self, earlier: str, now: str, injured: bool) -> None:
@@ -316,3 +321,9 @@ def test_dialysis_and_oliguria_impair() -> None:
     oliguric = read(problem("oliguria", onset=ago(hours=3)), egfr("90"))
     assert oliguric.oliguria
     assert oliguric.impaired_acutely
+
+
+@pytest.mark.parametrize("bounded_days_ago", [1, 3])
+def test_a_bounded_earlier_creatinine_does_not_hide_another(bounded_days_ago: int) -> None:
+    bounded = creatinine(">1.2 mg/dL", days_ago=bounded_days_ago)
+    assert read(bounded, creatinine("1.0 mg/dL", days_ago=2), creatinine("2.0 mg/dL")).acute_injury

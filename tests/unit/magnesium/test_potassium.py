@@ -189,6 +189,14 @@ class TestRefractory:
         assert not refractory(EARLIER, k("4.2 mmol/L", days_ago=1, hemolyzed="HEM"), CURRENT, ORDER)
         assert refractory(EARLIER, k("3.2 mmol/L", days_ago=1, hemolyzed="HEM"), CURRENT, ORDER)
 
+    def test_not_if_the_current_one_has_just_reached_normal(self) -> None:
+        assert not refractory(k("3.4 mmol/L", days_ago=3), k("3.5 mmol/L"), ORDER)
+
+    def test_one_between_that_nobody_can_read_does_not_break_it(self) -> None:
+        assert refractory(
+            k("3.1 mmol/L", days_ago=3), unreadable(Analyte.POTASSIUM, hours_ago=30), k("3.0 mmol/L"), ORDER
+        )
+
     def test_a_normal_one_before_both_does_not_break_it(self) -> None:
         assert refractory(k("4.2 mmol/L", days_ago=4), EARLIER, CURRENT, ORDER)
 
@@ -305,3 +313,7 @@ class TestEffectiveReplacement:
     def test_the_first_by_reference_is_named(self) -> None:
         one, two = (order("potassium chloride", reference=reference) for reference in ("order/a", "order/b"))
         assert read(EARLIER, CURRENT, two, one).resisted is one
+
+
+def test_a_result_set_aside_keeps_its_analyte() -> None:
+    assert [u.analyte for u in read(k("4.2 mmol/L", hemolyzed="HEM")).unverified] == [Analyte.POTASSIUM]

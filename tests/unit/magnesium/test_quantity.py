@@ -103,6 +103,10 @@ def test_more_than_four_decimals_are_rounded_half_even_to_four(sent: str, means:
     assert str(round_sent(Decimal(sent))) == means
 
 
+def test_four_decimals_stay_as_sent() -> None:
+    assert str(round_sent(Decimal("1.2000"))) == "1.2000"
+
+
 def test_what_is_no_number_is_left_as_sent() -> None:
     assert round_sent(Decimal("Infinity")) == Decimal("Infinity")
 

@@ -195,3 +195,11 @@ def test_a_newer_unreadable_result_is_remembered_beside_the_last_readable_one() 
 )
 def test_ionized_red_cell_whole_blood_and_urine_magnesium_are_never_classified(other: Analyte) -> None:
     assert read(lab(other, "0.3 mmol/L")).currency is Currency.ABSENT
+
+
+def test_the_highest_of_one_instant_is_the_one_of_the_higher_status_not_of_the_larger_amount() -> None:
+    """2.6 mg/dL is normal as printed and 1.07 mmol/L by conversion; 1.06 mmol/L is high as printed."""
+    reading = read(mg("2.6 mg/dL", reference="a"), mg("1.06 mmol/L", reference="b"))
+    assert reading.highest is HIGH
+    assert reading.highest_result is not None
+    assert reading.highest_result.quantity.text == "1.06 mmol/L"

@@ -141,6 +141,11 @@ class TestUrinePotassium:
         assert found is not None
         assert (found.renal, found.text) == (True, "4.00 mmol/mmol")
 
+    def test_it_is_never_rounded_onto_the_limit(self) -> None:
+        found = read_urine_potassium(facts(lab(K_CR, "1.4999 mmol/mmol"), k("2.9 mmol/L")), POLICY, NOW)
+        assert found is not None
+        assert (found.renal, found.text) == (False, "1.4999 mmol/mmol")
+
     @pytest.mark.parametrize(
         "found",
         [
@@ -196,6 +201,27 @@ class TestTtkg:
     )
     def test_it_is_read_only_in_concentrated_urine_with_sodium_and_low_potassium(self, chart: list[Fact]) -> None:
         assert read_ttkg(facts(*chart), POLICY, NOW) is None
+
+    @pytest.mark.parametrize(
+        "newer",
+        [
+            [lab(Analyte.POTASSIUM_URINE, "30 mmol/L")],
+            gradient_chart(sodium="25 mmol/L"),
+            gradient_chart(urine_osm="300 mosm/kg"),
+        ],
+        ids=["alone", "without sodium", "dilute"],
+    )
+    def test_a_newer_sample_that_cannot_be_read_does_not_hide_one_that_can(self, newer: list[Fact]) -> None:
+        older: list[Fact] = [
+            lab(Analyte.POTASSIUM_URINE, "30 mmol/L", days_ago=3),
+            k("3.0 mmol/L", days_ago=3),
+            lab(Analyte.SODIUM_URINE, "60 mmol/L", days_ago=3),
+            lab(Analyte.OSMOLALITY_URINE, "600 mosm/kg", days_ago=3),
+            lab(Analyte.OSMOLALITY, "300 mosm/kg", days_ago=3),
+        ]
+        found = read_ttkg(facts(*older, *newer), POLICY, NOW)
+        assert found is not None
+        assert set(found.results) == set(older)
 
 
 RENAL, GIVEN = DailyMagnesiumReading.RENAL, DailyMagnesiumReading.MAGNESIUM_GIVEN
@@ -268,3 +294,36 @@ def test_an_unreadable_result_does_no_harm() -> None:
         read_urine_calcium(facts(Unusable(DAILY.source, "unknown-unit", analyte=CA), patient=ADULT), POLICY, NOW)
         is None
     )
+
+
+def test_a_bound_of_the_amount_stays_one_of_the_computed_ratio() -> None:
+    found = read_urine_calcium(facts(lab(CA, "<5 mg/dL"), urine_creatinine("100 mg/dL")), POLICY, NOW)
+    assert found is not None
+    assert found.text == "<0.05 mg/mg"
+    assert found.level is LOW
+    open_ended = read_urine_calcium(facts(lab(CA, ">5 mg/dL"), urine_creatinine("100 mg/dL")), POLICY, NOW)
+    assert open_ended is not None
+    assert open_ended.level is None
+
+
+def test_the_ratio_itself_is_handed_on() -> None:
+    found = read_urine_calcium(facts(lab(CA, "5 mg/dL"), urine_creatinine("100 mg/dL")), POLICY, NOW)
+    assert found is not None
+    assert found.ratio.text == "0.05 mg/mg"
+
+
+def test_a_day_s_magnesium_without_a_serum_value_rests_on_itself_alone() -> None:
+    sample = lab(Analyte.MAGNESIUM_URINE_24H, "2 mmol/d")
+    found = read_daily_magnesium(facts(sample), POLICY, NOW)
+    assert found is not None
+    assert found.results == (sample,)
+
+
+def test_the_gradient_and_the_potassium_ratio_are_handed_on_with_their_text() -> None:
+    gradient = read_ttkg(facts(*gradient_chart("30 mmol/L")), POLICY, NOW)
+    assert gradient is not None
+    assert gradient.value == 5
+    ratio = lab(Analyte.POTASSIUM_CREATININE, "2.5 mmol/mmol")
+    found = read_urine_potassium(facts(ratio, k("3.0 mmol/L")), POLICY, NOW)
+    assert found is not None
+    assert found.ratio == ratio.quantity
