@@ -29,7 +29,7 @@ run: $(VENV)/runtime.stamp ## Start the service and a FHIR sandbox on 127.0.0.1:
 .PHONY: test
 test: $(VENV)/dev.stamp ## Run the tests and record which branches they reach
 	@rm -f .coverage
-	@$(BIN)/python -m pytest --quiet --numprocesses=auto --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest --quiet --numprocesses=auto --dist=worksteal --cov --cov-report=term $(ARGS)
 
 .PHONY: check
 check: lint types imports requirements pages coverage ## Lint, formatting, types, import contracts, generated pages, coverage of the last `make test`
