@@ -6,16 +6,19 @@ import os
 import sys
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import metadata
 
 from flask import Flask, Response
 
 from cds_service import clock as real_clock
 from cds_service import errors
+from cds_service.auth import make_identify
 from cds_service.budget import Stopwatch
+from cds_service.clients import OPEN_CLIENT, Client, load_clients
 from cds_service.clock import Clock
 from cds_service.envelope import HookRequest
-from cds_service.evaluation import Evaluation, Evaluator, Knowledge
+from cds_service.evaluation import Evaluation, Evaluator, Knowledge, Terms
 from cds_service.failures import Failures
 from cds_service.logging import Log, make_log
 from cds_service.retrieval import Access, Retriever
@@ -23,10 +26,10 @@ from cds_service.routes import discovery, health, landing, service_call
 from cds_service.sandbox import routes as sandbox_routes
 from cds_service.sandbox.store import Store
 from cds_service.settings import Profile, Settings, unknown_variables
+from cds_service.storage import Records, open_records
 from hooks import SERVICES
-from hooks.render import Presentation
+from hooks.memory import nothing_remembered
 from hooks.service import HookService
-from magnesium.verdict import Indicator
 
 DISTRIBUTION = "magnesium-cds"
 
@@ -42,6 +45,8 @@ _SECURITY_HEADERS = {
 def create_app(  # noqa: PLR0913  each by name, each with a default
     settings: Settings | None = None,
     *,
+    clients: Sequence[Client] | None = None,
+    records: Records | None = None,
     clock: Clock = real_clock.now,
     stopwatch: Stopwatch = real_clock.stopwatch,
     log: Log | None = None,
@@ -52,11 +57,16 @@ def create_app(  # noqa: PLR0913  each by name, each with a default
 
     Args:
         settings: The deployment's settings; read from the environment if not given.
+        clients: Who may call; as the settings say if not given. ``OPEN_CLIENT`` stands for everybody.
+        records: Where decisions and feedback are kept; the database that the settings name if not given.
         clock: Says what time it is when a request arrives.
         stopwatch: Measures how long requests take, and when their time for fetching is over.
         log: Where events go; to standard error, as the settings say, if not given.
         services: The CDS services to offer.
         observe: Gets every evaluation, before it is answered.
+
+    Raises:
+        SettingsError: the profile lacks something, or a setting names something that cannot be used.
     """
     if settings is None:
         settings = Settings.from_environment(os.environ)
@@ -64,20 +74,37 @@ def create_app(  # noqa: PLR0913  each by name, each with a default
         log = make_log(settings.log_level, settings.log_format, sys.stderr)
         for name in unknown_variables(os.environ):
             log.warning("unknown-variable", variable=name)
+    if clients is None:
+        settings.check()
+        clients = _clients(settings)
+    if records is None:
+        records = open_records(settings, log)
     knowledge = Knowledge.load(settings)
     failures = Failures(log, lambda: str(uuid.uuid4()))
     evaluator = Evaluator(
         knowledge,
-        settings.prefetch_keys,
-        Presentation(order_sign_minimum=Indicator[knowledge.policy.order_sign_minimum.upper()]),
         new_uuid=lambda: str(uuid.uuid4()),
         on_failure=lambda topic, error: failures.report(error, topic.value),
-        retriever=Retriever(Access.of(settings), knowledge.site_codes, log, stopwatch),
     )
+    terms = {
+        client.name: Terms(
+            client.keys(settings.prefetch_keys),
+            client.presentation(knowledge.policy),
+            Retriever(Access.of(settings, client), knowledge.site_codes, log, stopwatch),
+        )
+        for client in clients
+    }
     version = metadata.version(DISTRIBUTION)
 
-    def evaluate(request: HookRequest, service: HookService, arrived: float) -> Evaluation:
-        evaluation = evaluator.evaluate(request, service, clock(), arrived)
+    def evaluate(request: HookRequest, service: HookService, client: Client, arrived: float) -> Evaluation:
+        as_of = clock()
+        recall = nothing_remembered
+        if client.override_memory:
+            recall = partial(records.overrides, client.name, request.patient_id, as_of)
+        evaluation = evaluator.evaluate(
+            request, service, terms[client.name], as_of=as_of, arrived=arrived, recall=recall
+        )
+        records.note(client.name, request, service, evaluation)
         if observe is not None:
             observe(evaluation)
         return evaluation
@@ -89,12 +116,14 @@ def create_app(  # noqa: PLR0913  each by name, each with a default
     app.url_map.merge_slashes = False
     app.extensions["magnesium_cds"] = {"failures": failures, "knowledge": knowledge}
     errors.register(app, failures.report)
+    identify = make_identify(settings, clients)
     policy_version = knowledge.policy.version
     app.register_blueprint(discovery.blueprint(services, knowledge.queries))
     app.register_blueprint(
         service_call.blueprint(
             {service.id: service for service in services},
             evaluate,
+            identify,
             log,
             stopwatch=stopwatch,
             max_depth=settings.max_json_depth,
@@ -106,6 +135,12 @@ def create_app(  # noqa: PLR0913  each by name, each with a default
         app.register_blueprint(sandbox_routes.blueprint(Store.bundled(clock(), settings.sandbox_data)))
     app.after_request(_secure)
     return app
+
+
+def _clients(settings: Settings) -> tuple[Client, ...]:
+    """Return who may call: in the dev profile everybody, beside the clients that are listed."""
+    listed = load_clients(settings.clients) if settings.clients is not None else ()
+    return (OPEN_CLIENT, *listed) if settings.profile is Profile.DEV else listed
 
 
 def _secure(response: Response) -> Response:

@@ -74,7 +74,7 @@ def serve(host: str | None, port: int | None, workers: int | None, policy: Path 
     settings = replace(settings, port=listener.getsockname()[1])
     try:
         app = create_app(settings)
-    except (KnowledgeError, SandboxError) as error:
+    except (KnowledgeError, SandboxError, SettingsError) as error:
         listener.close()
         raise click.ClickException(str(error)) from None
     url = f"http://{_host(settings.host)}:{settings.port}"

@@ -21,6 +21,7 @@ from fhir_mappings.proposals import validate_templates
 from fhir_mappings.queries import Query, queries
 from fhir_mappings.site_codes import SiteCodes
 from fhir_mappings.subject import PatientMismatch
+from hooks.memory import Recall, nothing_remembered
 from hooks.render import Presentation
 from hooks.service import Answer, HookService
 from magnesium.display import in_units_shown
@@ -65,45 +66,63 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """How one client is served."""
+
+    prefetch_keys: PrefetchKeys
+    presentation: Presentation
+    retriever: Retriever
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluator:
     """Judges requests, as this deployment is set up."""
 
     knowledge: Knowledge
-    prefetch_keys: PrefetchKeys
-    presentation: Presentation
     new_uuid: Callable[[], str]
     on_failure: Callable[[Topic, Exception], str]
     """Reports a rule that failed and returns the error id to show."""
-    retriever: Retriever
 
-    def evaluate(self, request: HookRequest, service: HookService, as_of: datetime, arrived: float) -> Evaluation:
+    def evaluate(  # noqa: PLR0913  each by name
+        self,
+        request: HookRequest,
+        service: HookService,
+        terms: Terms,
+        *,
+        as_of: datetime,
+        arrived: float,
+        recall: Recall = nothing_remembered,
+    ) -> Evaluation:
         """Read the chart that came with ``request``, fetch what did not, and let ``service`` judge it.
 
         Args:
             request: The checked request.
             service: Whose rules run.
+            terms: How the client that sent it is served.
             as_of: The moment for which it is judged.
             arrived: What the stopwatch showed when the request came in.
+            recall: Looks up which cards of this patient the client's users dismissed.
 
         Raises:
             RequestError: required data are unknown (412), or a resource is about another patient (400).
         """
-        facts = self._facts(request, as_of, arrived)
+        facts = self._facts(request, terms, as_of, arrived)
         picture = ClinicalPicture(facts, self.knowledge.policy, as_of)
         answer = service.evaluate(
             picture,
-            self.presentation,
+            terms.presentation,
             new_uuid=self.new_uuid,
             on_failure=self.on_failure,
             encounter_id=request.encounter_id,
+            recall=recall,
         )
         return Evaluation(as_of, facts, picture, answer)
 
-    def _facts(self, request: HookRequest, as_of: datetime, arrived: float) -> PatientFacts:
+    def _facts(self, request: HookRequest, terms: Terms, as_of: datetime, arrived: float) -> PatientFacts:
         asked = self.knowledge.queries
         drafts = request.drafts
-        came = receive(request.prefetch, asked, self.prefetch_keys)
-        came = self.retriever.complete(came, asked, request, as_of=as_of, arrived=arrived)
+        came = receive(request.prefetch, asked, terms.prefetch_keys)
+        came = terms.retriever.complete(came, asked, request, as_of=as_of, arrived=arrived)
         try:
             facts = read_facts(
                 gather(came, asked),

@@ -58,6 +58,7 @@ class Trouble(StrEnum):
     """Why a question was not answered. Fit to be logged and to be sent to the client: it quotes nothing."""
 
     NO_TOKEN = "no-token"  # noqa: S105  a word, not a secret
+    FOREIGN_TOKEN = "foreign-token"  # noqa: S105  as above
     NOT_ALLOWED = "not-allowed"
     REFUSED = "refused"
     NOT_FOUND = "not-found"

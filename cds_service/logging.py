@@ -24,6 +24,7 @@ FIELDS: Final = frozenset(
         "timestamp",
         "hook",
         "service",
+        "client",
         "status",
         "cards",
         "unusable",

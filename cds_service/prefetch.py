@@ -79,6 +79,7 @@ _WHAT_TO_DO = {
 
 _TROUBLE = {
     Trouble.NO_TOKEN: "It could not be fetched either: no usable fhirAuthorization came with fhirServer.",
+    Trouble.FOREIGN_TOKEN: "It could not be fetched either: fhirAuthorization.subject is not this service's client id.",
     Trouble.NOT_ALLOWED: "It could not be fetched either: this service is not set up to ask that FHIR server.",
     Trouble.REFUSED: "It could not be fetched either: the FHIR server refused. Check the scopes of the token.",
     Trouble.NOT_FOUND: "It could not be fetched either: the FHIR server does not have it.",

@@ -21,9 +21,11 @@ import requests
 
 from cds_service.app import create_app
 from cds_service.charts import NothingToReplayError, Piece, ReplayError, charts, hook_request, own_time
+from cds_service.clients import OPEN_CLIENT
 from cds_service.evaluation import Evaluation
 from cds_service.logging import Log
 from cds_service.settings import Settings
+from cds_service.storage import NO_RECORDS
 from hooks import SERVICES
 from hooks.wording import NOT_RUN_CODE
 
@@ -81,7 +83,9 @@ class InProcess:
     def __init__(self, settings: Settings, log: Log) -> None:
         self._as_of: datetime | None = None
         self._evaluation: Evaluation | None = None
-        app = create_app(settings, clock=self._clock, log=log, observe=self._observe)
+        app = create_app(
+            settings, clients=(OPEN_CLIENT,), records=NO_RECORDS, clock=self._clock, log=log, observe=self._observe
+        )
         self._client = app.test_client()
         self._ids = {service.hook.value: service.id for service in SERVICES}
         self.zone: tzinfo = app.extensions["magnesium_cds"]["knowledge"].policy.time_zone

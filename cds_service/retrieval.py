@@ -28,6 +28,7 @@ import requests
 
 from cds_service.budget import Budget, Stopwatch
 from cds_service.bundles import type_of
+from cds_service.clients import Client
 from cds_service.envelope import HookRequest
 from cds_service.fhir_client import Call, FhirError, FhirServer, Harvest, Limits, Search, Trouble
 from cds_service.logging import Log
@@ -67,11 +68,15 @@ class Access:
     lookback: timedelta = timedelta(days=1830)
     token_required: bool = True
 
+    subject: str = ""
+    """Our client id at the authorization server; a token for another is not used. Empty: any is."""
+
     @classmethod
-    def of(cls, settings: Settings) -> Access:
-        """Return what a deployment's settings say."""
+    def of(cls, settings: Settings, client: Client) -> Access:
+        """Return what a deployment's settings say, and what a client's say beyond."""
         dev = settings.profile is Profile.DEV
-        servers = (*settings.fhir_servers, *(sandbox_urls(settings.port) if dev else ()))
+        listed = client.fhir_servers or settings.fhir_servers
+        servers = (*listed, *(sandbox_urls(settings.port) if dev else ()))
         nearby = (*settings.fhir_networks, *(LOOPBACK if dev else ()))
         return cls(
             guard=Guard.listing(servers, nearby, https_only=not dev),
@@ -80,6 +85,7 @@ class Access:
             patient_parameter=settings.fhir_patient_parameter,
             lookback=timedelta(days=settings.fhir_lookback_days),
             token_required=not dev,
+            subject=client.subject,
         )
 
 
@@ -229,6 +235,8 @@ class Retriever:
         authorization = request.fhir_authorization
         if authorization is None and access.token_required:
             raise FhirError(Trouble.NO_TOKEN)
+        if authorization is not None and access.subject and authorization.subject != access.subject:
+            raise FhirError(Trouble.FOREIGN_TOKEN)
         try:
             base = access.guard.base(request.fhir_server or "")
         except NotAllowedError:

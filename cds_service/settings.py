@@ -20,23 +20,42 @@
 | ``FHIR_MAX_BYTES`` | bytes of one search, unpacked | 16777216 |
 | ``FHIR_LOOKBACK_DAYS`` | what is older is not fetched: results, doses given | 1830 |
 | ``SANDBOX_DATA`` | file or folder with Bundles or NDJSON, served in the sandbox as well | none |
+| ``CLIENTS`` | TOML file with the EHRs that may call (``cds_service.clients``) | none |
+| ``PUBLIC_URLS`` | base URLs under which clients call, what their tokens name as audience | none |
+| ``SECRET_FILE`` | file with at least 32 random bytes: patients and users are stored as codes made with it | none |
+| ``DATABASE`` | URL of the SQLite or PostgreSQL database for cards shown and feedback | a file of the user's |
+| ``RETENTION_DAYS`` | what is older is removed by ``magnesium-cds db purge`` | 365 |
+| ``REDIS`` | ``redis://…`` for rate limits and used tokens, shared by all workers | none |
+| ``PROXY_NETWORKS`` | addresses of the TLS proxies whose certificate header is believed | none |
+| ``CERTIFICATE_HEADER`` | their header with the SHA-256 of the client's certificate | X-Client-Cert-Sha256 |
+| ``DEV_NETWORKS`` | who may call in the dev profile beside this machine, ``172.16.0.0/12`` in a container | none |
+
+The production profile does not start without CLIENTS, PUBLIC_URLS and SECRET_FILE. The dev profile answers
+this machine and DEV_NETWORKS, nobody else.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from cds_service.url_guard import Base, Network, NotAllowedError
 from magnesium.facts import Need
 
 PREFIX = "MAGNESIUM_CDS_"
 _LARGEST_PORT = 65535
+_SHORTEST_SECRET = 32
+_DATABASES = "sqlite:////path/to/file or postgresql://user:password@host/name"
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -61,7 +80,7 @@ class Profile(StrEnum):
 
     PRODUCTION = "production"
     DEV = "dev"
-    """Serves the sandbox; the FHIR servers it lists may be http, on this machine, and open."""
+    """Serves the sandbox; the FHIR servers it lists may be http, on this machine, and open. It answers this machine."""
 
 
 class PatientParameter(StrEnum):
@@ -114,6 +133,15 @@ class Settings:
     fhir_max_bytes: int = 16 * 1024 * 1024
     fhir_lookback_days: int = 1830
     sandbox_data: Path | None = None
+    clients: Path | None = None
+    public_urls: tuple[str, ...] = ()
+    secret_file: Path | None = None
+    database: str = field(default_factory=lambda: f"sqlite:///{_data_folder() / 'magnesium-cds.sqlite'}")
+    retention_days: int = 365
+    redis: str = ""
+    proxy_networks: tuple[Network, ...] = ()
+    certificate_header: str = "X-Client-Cert-Sha256"
+    dev_networks: tuple[Network, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -136,9 +164,27 @@ class Settings:
             raise SettingsError("\n".join(wrong))
         return cls(**values)
 
+    def check(self) -> None:
+        """Refuse to serve with what a profile must have and does not.
+
+        Raises:
+            SettingsError: Names everything that is missing.
+        """
+        if self.profile is Profile.DEV:
+            return
+        wanted = {
+            "clients": "the file that names the EHRs which may call",
+            "public_urls": "the addresses under which they call",
+            "secret_file": "a file with 32 random bytes or more, such as `openssl rand 32` makes",
+        }
+        missing = [f"{variable(name)}: {what}" for name, what in wanted.items() if not getattr(self, name)]
+        if missing:
+            missing.append(f"To try things out on this machine, set {variable('profile')}=dev instead.")
+            raise SettingsError("\n".join(("The production profile needs:", *missing)))
+
 
 class SettingsError(ValueError):
-    """Environment variables that cannot be used; the message has one line for each."""
+    """Settings that cannot be used; the message has one line for each."""
 
 
 def variable(name: str) -> str:
@@ -150,6 +196,26 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return the ``MAGNESIUM_CDS_*`` variables that set nothing: most likely misspelt."""
     known = {variable(name) for name in _READERS}
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+
+
+def with_keys(keys: PrefetchKeys, more: PrefetchKeys) -> PrefetchKeys:
+    """Return ``keys`` with ``more`` accepted beside them.
+
+    Raises:
+        ValueError: one key would be read as two needs.
+    """
+    joined = {need: (*names, *more.get(need, ())) for need, names in keys.items()}
+    owners: dict[str, Need] = {}
+    for need, names in joined.items():
+        for name in names:
+            if owners.setdefault(name.casefold(), need) is not need:
+                raise ValueError("the same key is given for two needs")
+    return MappingProxyType(joined)
+
+
+def _data_folder() -> Path:
+    """Return where the data of the user's programs are kept."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
 
 
 def _file(text: str) -> Path:
@@ -210,20 +276,41 @@ def _one_of(choices: type[_Choice]) -> Callable[[str], _Choice]:
 
 def _prefetch_keys(text: str) -> PrefetchKeys:
     """Read ``need=key,key;need=key``; the keys are accepted beside the default ones."""
-    keys = dict(DEFAULT_PREFETCH_KEYS)
+    more: dict[Need, tuple[str, ...]] = {}
     for group in text.split(";"):
         name, _, listed = group.partition("=")
         added = tuple(key.strip() for key in listed.split(",") if key.strip())
         if name.strip() not in set(Need) or not added:
             raise ValueError(f"expected need=key,key;need=key with needs from {', '.join(Need)}")
         need = Need(name.strip())
-        keys[need] = keys[need] + added
-    owners: dict[str, Need] = {}
-    for need, names in keys.items():
-        for name in names:
-            if owners.setdefault(name.casefold(), need) is not need:
-                raise ValueError("the same key is given for two needs")
-    return MappingProxyType(keys)
+        more[need] = more.get(need, ()) + added
+    return with_keys(DEFAULT_PREFETCH_KEYS, more)
+
+
+def _secret(text: str) -> Path:
+    path = _file(text)
+    if path.stat().st_size < _SHORTEST_SECRET:
+        raise ValueError(f"the file must hold at least {_SHORTEST_SECRET} random bytes")
+    return path
+
+
+def _database(text: str) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError(f"expected {_DATABASES}") from None
+    if url.get_backend_name() == "postgresql":
+        # One driver is installed; whoever writes plain postgresql:// means it.
+        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    if url.drivername != "sqlite":
+        raise ValueError(f"expected {_DATABASES}")
+    return text
+
+
+def _redis(text: str) -> str:
+    if urlsplit(text).scheme not in {"redis", "rediss"}:
+        raise ValueError("expected redis://host:port/number")
+    return text
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
@@ -246,4 +333,13 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "fhir_max_bytes": _whole_number(1),
     "fhir_lookback_days": _whole_number(1),
     "sandbox_data": _file_or_folder,
+    "clients": _file,
+    "public_urls": _bases,
+    "secret_file": _secret,
+    "database": _database,
+    "retention_days": _whole_number(1),
+    "redis": _redis,
+    "proxy_networks": _networks,
+    "certificate_header": str,
+    "dev_networks": _networks,
 }

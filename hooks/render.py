@@ -51,6 +51,8 @@ class Presentation:
     topic_system: str = "https://magnesium-cds.github.io/CodeSystem/topic"
     order_sign_minimum: Indicator = Indicator.WARNING
     """Order-sign shows nothing below it: order-select has said it. A site without order-select lowers it."""
+    silent: frozenset[Topic] = frozenset()
+    """Topics that are judged and recorded, and not shown: a hospital watches them before anyone sees one."""
     sources: Mapping[str, Source] = field(init=False, repr=False, compare=False)
     """The source of each topic's cards, built once."""
 
@@ -82,6 +84,8 @@ class Occasion:
     """Version of each rule, for the evidence."""
     presentation: Presentation
     new_uuid: Callable[[], str]
+    held_back: tuple[str, ...] = ()
+    """What is not shown because it was dismissed before; every card's evidence says so."""
 
 
 def render(leads: Iterable[Lead], failures: Sequence[Failure], occasion: Occasion) -> tuple[Card, ...]:
@@ -187,7 +191,7 @@ def _evidence(lead: Lead, cut: Sequence[Lead], occasion: Occasion) -> dict[str, 
         policy=occasion.policy,
         versions=occasion.versions,
         as_of=occasion.as_of,
-        held_back=held_back,
+        held_back=(*held_back, *occasion.held_back),
     )
 
 

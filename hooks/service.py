@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from hooks.cards import Card
-from hooks.one_card import on_order_hooks, on_patient_view
+from hooks.memory import Measure, Recall, hold_back, measure, note, nothing_remembered
+from hooks.one_card import Lead, on_order_hooks, on_patient_view
 from hooks.render import Failure, Occasion, Presentation, render
 from magnesium.picture import ClinicalPicture
-from magnesium.verdict import Finding, Topic, Verdict
+from magnesium.verdict import Finding, Indicator, Topic, Verdict
 
 _ID = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -49,6 +50,31 @@ class Rule(Protocol):
         ...
 
 
+class Display(StrEnum):
+    """What became of a card that was decided on."""
+
+    SHOWN = "shown"
+    SILENT = "silent"
+    """Of a topic that this client only watches."""
+    HELD_BACK = "held-back"
+    """Dismissed before, and the patient is not worse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A card that was decided on, for the record."""
+
+    uuid: str
+    """Of the card; of one that is not shown its own."""
+    topic: str
+    indicator: Indicator
+    display: Display
+    measure: Measure | None = None
+    """None for the card that names checks which could not run."""
+    suggestions: tuple[str, ...] = ()
+    """UUIDs of what the card suggests."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The cards, and what they were made from, for the decision record."""
@@ -56,6 +82,7 @@ class Answer:
     cards: tuple[Card, ...]
     verdicts: tuple[Verdict, ...]
     failed: tuple[Failure, ...]
+    decisions: tuple[Decision, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse two cards with one uuid: feedback on one would count for both."""
@@ -98,7 +125,7 @@ class HookService:
         }
         return {**entry, "prefetch": dict(prefetch)} if prefetch else entry
 
-    def evaluate(
+    def evaluate(  # noqa: PLR0913  each by name
         self,
         picture: ClinicalPicture,
         presentation: Presentation,
@@ -106,6 +133,7 @@ class HookService:
         new_uuid: Callable[[], str],
         on_failure: Callable[[Topic, Exception], str],
         encounter_id: str | None = None,
+        recall: Recall = nothing_remembered,
     ) -> Answer:
         """Run the rules and return the cards.
 
@@ -115,6 +143,7 @@ class HookService:
             new_uuid: makes the lower-case UUID of each card and suggestion.
             on_failure: logs a rule that failed and returns the id to show for it.
             encounter_id: ``context.encounterId``, for the orders that cards propose.
+            recall: looks up what was dismissed before.
         """
         verdicts: list[Verdict] = []
         failed: list[Failure] = []
@@ -125,6 +154,12 @@ class HookService:
                 # The one place where every exception is caught: a mistake in one rule must not take away the
                 # cards of the others. It is not swallowed: it is logged with an id and named on a card.
                 failed.append((rule.topic, on_failure(rule.topic, error)))
+        silent = presentation.silent
+        findings = [verdict for verdict in verdicts if isinstance(verdict, Finding)]
+        # Taken apart before they are merged: a topic that is watched must not take a shown one off the screen.
+        leads = self._leads((finding for finding in findings if finding.topic not in silent), presentation)
+        watched = self._leads((finding for finding in findings if finding.topic in silent), presentation)
+        shown, held = hold_back(leads, picture, recall)
         occasion = Occasion(
             patient_id=picture.facts.patient.identifier,
             encounter_id=encounter_id,
@@ -133,12 +168,22 @@ class HookService:
             versions={rule.topic: rule.version for rule in self.rules},
             presentation=presentation,
             new_uuid=new_uuid,
+            held_back=tuple(note(lead, override) for lead, override in held),
         )
-        findings = [verdict for verdict in verdicts if isinstance(verdict, Finding)]
+        cards = render(shown, failed, occasion)
+        measures = {lead.topic.value: measure(lead, picture) for lead in shown}
+        decisions = (
+            *(_shown(card, measures) for card in cards),
+            *(_unseen(lead, Display.SILENT, picture, new_uuid) for lead in watched),
+            *(_unseen(lead, Display.HELD_BACK, picture, new_uuid) for lead, _ in held),
+        )
+        return Answer(cards, tuple(verdicts), tuple(failed), decisions)
+
+    def _leads(self, findings: Iterable[Finding], presentation: Presentation) -> tuple[Lead, ...]:
         leads = on_patient_view(findings) if self.hook is Hook.PATIENT_VIEW else on_order_hooks(findings)
-        if self.hook is Hook.ORDER_SIGN:
-            leads = tuple(lead for lead in leads if lead.indicator >= presentation.order_sign_minimum)
-        return Answer(render(leads, failed, occasion), tuple(verdicts), tuple(failed))
+        if self.hook is not Hook.ORDER_SIGN:
+            return leads
+        return tuple(lead for lead in leads if lead.indicator >= presentation.order_sign_minimum)
 
 
 def rules_on(hook: Hook, rules: Iterable[Rule]) -> tuple[Rule, ...]:
@@ -151,3 +196,13 @@ def _judged(rule: Rule, picture: ClinicalPicture) -> Verdict:
     if verdict.topic is not rule.topic:
         raise ValueError(f"the rule for {rule.topic} answered for {verdict.topic}")
     return verdict
+
+
+def _shown(card: Card, measures: Mapping[str, Measure]) -> Decision:
+    topic = card.source.topic.code if card.source.topic else ""
+    suggestions = tuple(suggestion.uuid for suggestion in card.suggestions)
+    return Decision(card.uuid, topic, card.indicator, Display.SHOWN, measures.get(topic), suggestions)
+
+
+def _unseen(lead: Lead, display: Display, picture: ClinicalPicture, new_uuid: Callable[[], str]) -> Decision:
+    return Decision(new_uuid(), lead.topic.value, lead.indicator, display, measure(lead, picture))

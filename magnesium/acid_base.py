@@ -13,7 +13,7 @@ from enum import StrEnum
 from magnesium.facts import Analyte, LabResult, PatientFacts, Setting
 from magnesium.pairing import nearest
 from magnesium.policy import AcidBaseNumbers, Policy
-from magnesium.results import series
+from magnesium.results import lowest, newest_current, series
 
 
 class AcidBaseState(StrEnum):
@@ -53,8 +53,7 @@ def current(facts: PatientFacts, analyte: Analyte, policy: Policy, as_of: dateti
     """Return the newest bicarbonate, total CO2 or chloride, if it is current."""
     numbers = policy.acid_base
     window = numbers.inpatient if facts.setting is Setting.INPATIENT else numbers.outpatient
-    found = [r for r in series(facts, analyte, policy, as_of).results if r.when.surely_within(window.delta, as_of)]
-    return found[-1] if found else None
+    return newest_current(facts, analyte, policy, as_of, window, lowest)
 
 
 def read_acid_base(facts: PatientFacts, policy: Policy, as_of: datetime) -> AcidBase | None:

@@ -16,7 +16,7 @@ from fractions import Fraction
 from magnesium.facts import Analyte, LabResult, PatientFacts, Setting, Unusable
 from magnesium.policy import CalciumNumbers, Limit, Policy
 from magnesium.quantity import Quantity, round_sent
-from magnesium.results import lowest, series
+from magnesium.results import lowest, newest_current, series
 from magnesium.units import unit_of
 
 _CALCIUM = (Analyte.CALCIUM_IONIZED, Analyte.CALCIUM_CORRECTED, Analyte.CALCIUM_TOTAL)
@@ -77,12 +77,12 @@ def _current(facts: PatientFacts, policy: Policy, as_of: datetime) -> CalciumRea
     total_window = windows.calcium_inpatient if inpatient else windows.calcium_outpatient
     ionized_window = windows.ionized_calcium_inpatient if inpatient else windows.calcium_outpatient
 
-    ionized = _newest(facts, Analyte.CALCIUM_IONIZED, policy, as_of, ionized_window.delta)
+    ionized = newest_current(facts, Analyte.CALCIUM_IONIZED, policy, as_of, ionized_window, lowest)
     if ionized is not None:
         level = _level(ionized.quantity, numbers.ionized_low, numbers.ionized_warning, numbers.ionized_critical)
         return CalciumReading(level, CalciumBasis.IONIZED, ionized)
-    reported = _newest(facts, Analyte.CALCIUM_CORRECTED, policy, as_of, total_window.delta)
-    total = _newest(facts, Analyte.CALCIUM_TOTAL, policy, as_of, total_window.delta)
+    reported = newest_current(facts, Analyte.CALCIUM_CORRECTED, policy, as_of, total_window, lowest)
+    total = newest_current(facts, Analyte.CALCIUM_TOTAL, policy, as_of, total_window, lowest)
     of_total = CalciumReading(CalciumLevel.NOT_LOW) if total is None else _of_total(total, facts, policy, as_of)
     if reported is None:
         return of_total
@@ -138,14 +138,6 @@ def _level(quantity: Quantity, low: Limit, warning: Limit, critical: Limit | Non
     if warning.below(quantity) is True:
         return CalciumLevel.VERY_LOW
     return CalciumLevel.LOW if low.below(quantity) is True else CalciumLevel.NOT_LOW
-
-
-def _newest(
-    facts: PatientFacts, analyte: Analyte, policy: Policy, as_of: datetime, window: timedelta
-) -> LabResult | None:
-    """Return the newest result if it is current; of several of one moment the lowest."""
-    found = lowest(series(facts, analyte, policy, as_of).newest)
-    return found if found is not None and found.when.surely_within(window, as_of) else None
 
 
 def _unverified(facts: PatientFacts, used: LabResult | None, policy: Policy, as_of: datetime) -> tuple[Unusable, ...]:

@@ -28,6 +28,7 @@ from magnesium.femg import FractionalExcretion, Reading
 from magnesium.kidney import age_in_years
 from magnesium.moment import When
 from magnesium.picture import ClinicalPicture
+from magnesium.problems import over
 from magnesium.status import acting, possible
 from magnesium.urine import (
     DailyMagnesiumReading,
@@ -284,7 +285,8 @@ def _conditions(picture: ClinicalPicture) -> _Entries:
     by_slug: dict[str, list[ConditionFact]] = {}
     for fact in sorted(picture.facts.conditions, key=lambda f: f.source.reference):
         begun = fact.onset is None or not fact.onset.surely_after(picture.as_of)
-        if fact.certainty is Certainty.ESTABLISHED and begun and f"condition:{fact.condition}" in findings():
+        holds = begun and not over(fact, picture.as_of)
+        if fact.certainty is Certainty.ESTABLISHED and holds and f"condition:{fact.condition}" in findings():
             by_slug.setdefault(fact.condition, []).append(fact)
     by_slug["dialysis"] = list(picture.problems.dialysis)  # a transplant since ends it
     for slug, facts in by_slug.items():

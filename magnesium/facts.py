@@ -42,6 +42,7 @@ class Analyte(StrEnum):
     OSMOLALITY_URINE = "osmolality_urine"
     EGFR = "egfr"
     QTC = "qtc"
+    QRS = "qrs"
     PTH = "pth"
     HEART_RATE = "heart_rate"
 
@@ -182,14 +183,16 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConditionFact:
-    """An entry of the problem list that the rules know, active or in effect."""
+    """An entry of the problem list, or a procedure, that the rules know: in effect, or over and still of interest."""
 
     condition: str
     """Slug of the conditions table, e.g. ``long_qt``."""
     source: Source
     label: str = ""
     onset: When | None = None
-    """Onset, else the date it was recorded."""
+    """Onset, else the date it was recorded; of a procedure, when it began."""
+    until: When | None = None
+    """When it ended, of what still counts for a while after that; None = it lasts, as far as the record says."""
     certainty: Certainty = Certainty.ESTABLISHED
 
 
@@ -231,6 +234,7 @@ class Need(StrEnum):
     ENCOUNTERS = "encounters"
     VITALS = "vitals"
     TESTS = "tests"
+    PROCEDURES = "procedures"
 
     @property
     def words(self) -> str:
@@ -245,6 +249,7 @@ class Need(StrEnum):
             Need.ENCOUNTERS: "encounters",
             Need.VITALS: "vital signs",
             Need.TESTS: "laboratory orders",
+            Need.PROCEDURES: "procedures",
         }[self]
 
 

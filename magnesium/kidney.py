@@ -8,11 +8,11 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from magnesium.facts import Analyte, LabResult, PatientFacts, Setting, Sex
+from magnesium.facts import Analyte, LabResult, PatientFacts, Setting, Sex, Unusable
 from magnesium.policy import KidneyNumbers, Policy
 from magnesium.problems import Problems
 from magnesium.quantity import Comparator, Quantity
-from magnesium.results import Series, highest, lowest, series
+from magnesium.results import Series, highest, if_current, lowest, newest_current, series
 from magnesium.units import unit_of
 
 
@@ -39,6 +39,8 @@ class KidneyFunction:
     """Why acute kidney injury is assumed; empty if nothing says so."""
     dialysis: bool = False
     oliguria: bool = False
+    unverified: tuple[Unusable, ...] = ()
+    """Creatinine results that may be newer than the basis and could not be used: the kidneys may have got worse."""
 
     @property
     def impaired_acutely(self) -> bool:
@@ -53,13 +55,9 @@ def read_kidney(facts: PatientFacts, problems: Problems, policy: Policy, as_of: 
     ``kidney.adult``; without it the function is unknown, unless a laboratory reported an eGFR.
     """
     window = policy.current.kidney_inpatient if facts.setting is Setting.INPATIENT else policy.current.kidney_outpatient
-
-    def current(found: LabResult | None) -> LabResult | None:
-        return found if found is not None and found.when.surely_within(window.delta, as_of) else None
-
     measured = series(facts, Analyte.CREATININE, policy, as_of)
-    creatinine = current(highest(measured.newest))
-    reported = current(lowest(series(facts, Analyte.EGFR, policy, as_of).newest))
+    creatinine = if_current(highest(measured.newest), window, as_of)
+    reported = newest_current(facts, Analyte.EGFR, policy, as_of, window, lowest)
     injury = (_acute_injury(creatinine, measured, policy) if creatinine else "") or problems.acute_kidney_injury
     dialysis = bool(problems.dialysis)
     estimate: Quantity | None = None
@@ -81,6 +79,7 @@ def read_kidney(facts: PatientFacts, problems: Problems, policy: Policy, as_of: 
         acute_injury=injury,
         dialysis=dialysis,
         oliguria=bool(problems.oliguria),
+        unverified=_unverified(measured, basis),
     )
 
 
@@ -91,6 +90,15 @@ def _band(egfr: Quantity, numbers: KidneyNumbers) -> Filtration:
         return Filtration.POOR
     # A bounded eGFR that may lie on either side of 30 is not good enough to propose orders on.
     return Filtration.REDUCED if numbers.reduced.below(egfr) is False else Filtration.UNKNOWN
+
+
+def _unverified(measured: Series, basis: LabResult | None) -> tuple[Unusable, ...]:
+    """Return the unusable creatinine results that may be newer than what kidney function rests on.
+
+    Hemolysis hardly changes creatinine, and a suspect specimen is drawn again for its potassium: it says nothing here.
+    """
+    unusable = (u for u in measured.unverified_newer if u.reason != "suspect-specimen")
+    return tuple(u for u in unusable if u.when is None or basis is None or u.when.latest >= basis.when.earliest)
 
 
 def _without_egfr(problems: Problems) -> Filtration:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from magnesium.calcium import CalciumReading, read_calcium
 from magnesium.drugs import InForce, Regimen, in_force, members, read_regimen, still_on
-from magnesium.ecg import prolonged_qtc, slow_pulse
+from magnesium.ecg import CorrectedQt, read_qtc, slow_pulse
 from magnesium.facts import (
     Analyte,
     ConditionFact,
@@ -36,7 +36,8 @@ from magnesium.replacement import (
     magnesium_replacement,
     potassium_replacement,
 )
-from magnesium.status import MagnesiumReading, read_magnesium
+from magnesium.results import lowest, newest_current
+from magnesium.status import MagnesiumReading, acting, possible, read_magnesium
 from magnesium.words import listed
 
 
@@ -84,9 +85,14 @@ class ClinicalPicture:
         return read_guards(self)
 
     @cached_property
+    def qtc(self) -> CorrectedQt | None:
+        """The current QTc."""
+        return read_qtc(self.facts, self.problems, self.policy, self.as_of)
+
+    @property
     def prolonged_qtc(self) -> LabResult | None:
         """A current QTc of 500 ms or more."""
-        return prolonged_qtc(self.facts, self.policy, self.as_of)
+        return self.qtc.result if self.qtc is not None and self.qtc.prolonged else None
 
     @cached_property
     def slow_pulse(self) -> LabResult | None:
@@ -237,9 +243,36 @@ class ClinicalPicture:
         )
 
     @cached_property
+    def low_before_dose(self) -> LabResult | None:
+        """The last low magnesium, where the newest is not low but was drawn too soon after an intravenous dose.
+
+        Such a value does not close a recheck. Results drawn after a dose themselves are passed over unless low.
+        """
+        if not self.after_dose or self.magnesium.status is None or self.magnesium.status.deficient:
+            return None
+        window = self.policy.magnesium.after_dose.delta
+        for result in reversed(self.magnesium.usable):
+            status = acting(possible(result.quantity, self.policy))
+            if status is not None and status.deficient:
+                return result
+            drawn = result.when.latest
+            if not any(self._injected_by(e, drawn, window) for e in self.facts.exposures):
+                return None
+        return None
+
+    @cached_property
+    def other_magnesium(self) -> tuple[LabResult, ...]:
+        """Current ionized, red-cell and whole-blood magnesium: shown, never classified."""
+        windows = self.policy.current
+        window = windows.magnesium_inpatient if self.inpatient else windows.magnesium_outpatient
+        analytes = (Analyte.MAGNESIUM_IONIZED, Analyte.MAGNESIUM_RBC, Analyte.MAGNESIUM_WHOLE_BLOOD)
+        found = (newest_current(self.facts, a, self.policy, self.as_of, window, lowest) for a in analytes)
+        return tuple(result for result in found if result is not None)
+
+    @cached_property
     def cardiac_risk(self) -> tuple[LabResult | Exposure | ConditionFact, ...]:
         """What makes low potassium or magnesium dangerous for the heart: digoxin, QT drug, QTc, torsades."""
-        qtc = (self.prolonged_qtc,) if self.prolonged_qtc else ()
+        qtc = (self.qtc.result,) if self.qtc is not None and self.qtc.sure else ()
         # A drug whose systemic route is only assumed never raises a critical, nor does a draft to be taken as needed.
         certain = (e for e in (*self.digoxin, *self.qt_drugs) if not e.route_assumed and not _draft_as_needed(e))
         return (*certain, *qtc, *self.problems.torsades)

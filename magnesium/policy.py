@@ -320,6 +320,13 @@ class PopulationNumbers(_Section, frozen=True):
     gitelman_potassium: Limit
 
 
+class OverrideMemoryNumbers(_Section, frozen=True):
+    """How long a dismissed card is not shown again (``hooks.memory``)."""
+
+    acute: Span
+    standing: Span
+
+
 class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A product that the site lets the cards propose. ``dose`` is printed as it stands; empty = per local protocol."""
 
@@ -357,6 +364,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     acid_base: AcidBaseNumbers
     differential: DifferentialNumbers
     ctcae: CtcaeNumbers
+    override_memory: OverrideMemoryNumbers
     products: Mapping[str, Product]
 
     @cached_property

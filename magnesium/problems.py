@@ -11,6 +11,52 @@ from magnesium.policy import Policy, Span
 
 _ACUTE = frozenset({"torsades_de_pointes", "ventricular_arrhythmia", "tetany", "seizure", "cardiac_arrest"})
 _ADVANCED_CKD = ("ckd_stage_4", "ckd_stage_5", "esrd")
+_PREGNANT = ("pregnancy", "pre_eclampsia_eclampsia", "gestational_diabetes")
+
+READ = frozenset(
+    {
+        *_ACUTE,
+        *_ADVANCED_CKD,
+        *_PREGNANT,
+        "acute_kidney_injury",
+        "alcohol_use_disorder",
+        "av_block_high_grade",
+        "av_block_unspecified",
+        "bariatric_surgery_status",
+        "barrett_esophagus",
+        "bartter_syndrome",
+        "bradycardia",
+        "celiac_disease",
+        "crohn_disease",
+        "delivery",
+        "diabetic_ketoacidosis",
+        "dialysis",
+        "diarrhea",
+        "gi_bleeding",
+        "gitelman_syndrome",
+        "hyperaldosteronism",
+        "ileostomy_status",
+        "kidney_replacement",
+        "kidney_transplant",
+        "lambert_eaton",
+        "long_qt",
+        "malabsorption",
+        "malnutrition",
+        "myasthenia_gravis",
+        "oliguria",
+        "pacemaker",
+        "palliative_care",
+        "pancreatitis",
+        "periodic_paralysis",
+        "short_bowel_syndrome",
+        "sick_sinus_syndrome",
+        "ulcerative_colitis",
+        "zollinger_ellison_syndrome",
+    }
+)
+"""Slugs that the rules read; the table of causes asks for more (``knowledge/findings.csv``)."""
+LINGERING = frozenset({*_PREGNANT, "gi_bleeding"})
+"""Conditions that still count for a while after they have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +67,7 @@ class Problems:
     acute_kidney_injury: str = ""
     """Why the record says acute kidney injury; empty if it does not."""
     dialysis: tuple[ConditionFact, ...] = ()
+    """Dialysis or any other kidney replacement therapy, on the problem list or carried out lately."""
 
     def of(self, *slugs: str) -> tuple[ConditionFact, ...]:
         """Return the conditions of any of these slugs."""
@@ -33,8 +80,8 @@ class Problems:
 
     @property
     def pregnancy(self) -> tuple[ConditionFact, ...]:
-        """Pregnancy, or a condition that only pregnant patients have."""
-        return self.of("pregnancy", "pre_eclampsia_eclampsia", "gestational_diabetes")
+        """Pregnancy, a condition that only pregnant patients have, or the first days after (``population.postpartum``)."""
+        return self.of(*_PREGNANT, "delivery")
 
     @property
     def oliguria(self) -> tuple[ConditionFact, ...]:
@@ -103,16 +150,41 @@ def read_problems(facts: PatientFacts, policy: Policy, as_of: datetime) -> Probl
     return Problems(
         by_slug={slug: tuple(found) for slug, found in by_slug.items()},
         acute_kidney_injury=injuries[0].label or "recorded acute kidney injury" if injuries else "",
-        dialysis=_not_transplanted_since(by_slug.get("dialysis", []), by_slug.get("kidney_transplant", [])),
+        dialysis=_not_transplanted_since(
+            (*by_slug.get("dialysis", []), *by_slug.get("kidney_replacement", [])), by_slug.get("kidney_transplant", [])
+        ),
     )
 
 
 def _in_effect(fact: ConditionFact, policy: Policy, as_of: datetime) -> bool:
     if fact.onset is not None and fact.onset.surely_after(as_of):
         return False
-    if fact.condition == "acute_kidney_injury":
-        return _recent(fact, policy.kidney.aki_condition, as_of)
+    match fact.condition:
+        case "acute_kidney_injury":
+            return _recent(fact, policy.kidney.aki_condition, as_of)
+        case "kidney_replacement":
+            return not over(fact, as_of) or _lingers(fact, policy.kidney.replacement_procedure, as_of)
+        case "delivery":
+            return _recent(fact, policy.population.postpartum, as_of)
+        case "bradycardia":
+            # Without a date it is taken for one of now: it only holds an order back.
+            return fact.onset is None or _recent(fact, policy.ecg.slow_pulse_window, as_of)
+        case "gi_bleeding":
+            return fact.onset is None or _lingers(fact, policy.exposure.gi_bleeding, as_of)
+        case slug if slug in _PREGNANT:
+            return not over(fact, as_of) or _lingers(fact, policy.population.postpartum, as_of)
     return fact.condition not in _ACUTE or _recent(fact, policy.current.acute_condition, as_of)
+
+
+def over(fact: ConditionFact, as_of: datetime) -> bool:
+    """Whether a condition or procedure has surely ended."""
+    return fact.until is not None and fact.until.surely_by(as_of)
+
+
+def _lingers(fact: ConditionFact, window: Span, as_of: datetime) -> bool:
+    """Whether what has ended, or else began, may lie in the window."""
+    last = fact.until or fact.onset
+    return last is not None and last.possibly_within(window.delta, as_of)
 
 
 def _recent(fact: ConditionFact, window: Span, as_of: datetime) -> bool:

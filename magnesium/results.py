@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from magnesium.facts import Analyte, LabResult, PatientFacts, Unusable
-from magnesium.policy import Limit, Policy
+from magnesium.policy import Limit, Policy, Span
 from magnesium.quantity import Quantity
 
 
@@ -142,6 +142,23 @@ def _same_sample(first: LabResult, second: LabResult, policy: Policy) -> bool:
         and first.quantity.canonical == second.quantity.canonical
         and second.when.latest - first.when.earliest <= policy.quality.charted_twice.delta
     )
+
+
+def newest_current(  # noqa: PLR0913  what is read, by which policy, when, for how long, and which of several
+    facts: PatientFacts,
+    analyte: Analyte,
+    policy: Policy,
+    as_of: datetime,
+    window: Span,
+    of_several: Callable[[Iterable[LabResult]], LabResult | None],
+) -> LabResult | None:
+    """Return the newest result of ``analyte`` if it is current; ``of_several`` chooses among those of one moment."""
+    return if_current(of_several(series(facts, analyte, policy, as_of).newest), window, as_of)
+
+
+def if_current(result: LabResult | None, window: Span, as_of: datetime) -> LabResult | None:
+    """Return the result if it surely lies within the window before ``as_of``."""
+    return result if result is not None and result.when.surely_within(window.delta, as_of) else None
 
 
 def lowest(results: Iterable[LabResult]) -> LabResult | None:

@@ -12,7 +12,9 @@ from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
+from cds_service.auth import Identify
 from cds_service.budget import Stopwatch
+from cds_service.clients import Client
 from cds_service.envelope import HookRequest, parse_body, read_request
 from cds_service.errors import unknown_service, unsupported_media_type
 from cds_service.evaluation import Evaluation
@@ -20,13 +22,28 @@ from cds_service.logging import Log
 from cds_service.wire import json_response
 from hooks.service import HookService
 
-Evaluate = Callable[[HookRequest, HookService, float], Evaluation]
+Evaluate = Callable[[HookRequest, HookService, Client, float], Evaluation]
 
 
-def blueprint(
-    services: Mapping[str, HookService], evaluate: Evaluate, log: Log, *, stopwatch: Stopwatch, max_depth: int
+def blueprint(  # noqa: PLR0913  each by name
+    services: Mapping[str, HookService],
+    evaluate: Evaluate,
+    identify: Identify,
+    log: Log,
+    *,
+    stopwatch: Stopwatch,
+    max_depth: int,
 ) -> Blueprint:
-    """Return the route; ``evaluate`` turns a checked request, and when it arrived, into facts and cards."""
+    """Return the route.
+
+    Args:
+        services: The services, by id.
+        evaluate: Turns a checked request, and when it arrived, into facts and cards.
+        identify: Says which client calls, or refuses.
+        log: Where each call is written down.
+        stopwatch: Measures how long it took.
+        max_depth: Deepest nesting of the body.
+    """
     routes = Blueprint("service_call", __name__)
 
     @routes.before_request
@@ -45,10 +62,11 @@ def blueprint(
         service = services.get(service_id)
         if service is None:
             raise unknown_service(tuple(services))
-        g.seen = {"service": service.id, "hook": service.hook.value}
+        client = identify(request, service.id)
+        g.seen = {"service": service.id, "hook": service.hook.value, "client": client.name}
         _check_media_type()
         body = parse_body(_body(), max_depth=max_depth)
-        evaluation = evaluate(read_request(body, hook=service.hook.value), service, g.started)
+        evaluation = evaluate(read_request(body, hook=service.hook.value), service, client, g.started)
         answer = evaluation.answer
         g.seen |= {
             "cards": len(answer.cards),

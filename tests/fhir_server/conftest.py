@@ -24,11 +24,13 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from cds_service.app import create_app
+from cds_service.clients import OPEN_CLIENT
 from cds_service.logging import make_log
 from cds_service.sandbox import SANDBOX_PATH
 from cds_service.sandbox import routes as sandbox_routes
 from cds_service.sandbox.store import Store
 from cds_service.settings import LogFormat, LogLevel, Profile, Settings
+from cds_service.storage import NO_RECORDS
 from hooks import SERVICES
 from tests.fhir_server import patients
 
@@ -53,6 +55,8 @@ class Asking:
         defaults: dict[str, Any] = {"profile": Profile.DEV, "fhir_servers": (url,), "fhir_budget_ms": 60_000}
         self.app = create_app(
             Settings(**{**defaults, **settings}),
+            clients=(OPEN_CLIENT,),
+            records=NO_RECORDS,
             clock=lambda: patients.NOW,
             log=make_log(LogLevel.DEBUG, LogFormat.JSON, self.log),
         )

@@ -14,9 +14,11 @@ from werkzeug.test import TestResponse
 
 from cds_service import examples
 from cds_service.app import create_app
+from cds_service.clients import OPEN_CLIENT
 from cds_service.evaluation import Evaluation
 from cds_service.logging import make_log
 from cds_service.settings import LogFormat, LogLevel, Settings
+from cds_service.storage import NO_RECORDS
 from hooks import SERVICES
 
 NOW: datetime = examples.WRITTEN
@@ -31,6 +33,8 @@ class Site:
         self.evaluations: list[Evaluation] = []
         self.app = create_app(
             settings or Settings(),
+            clients=wiring.pop("clients", (OPEN_CLIENT,)),
+            records=wiring.pop("records", NO_RECORDS),
             clock=lambda: NOW,
             log=make_log(LogLevel.DEBUG, LogFormat.JSON, self.log),
             observe=self.evaluations.append,

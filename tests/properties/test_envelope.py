@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from cds_service import examples
 from cds_service.app import create_app
+from cds_service.clients import OPEN_CLIENT
 from cds_service.envelope import HookRequest, parse_body, read_request
 from cds_service.errors import RequestError
 from cds_service.settings import Settings
+from cds_service.storage import NO_RECORDS
 from cds_service.strict_json import StrictJsonError, decode
 from hooks import SERVICES
 
@@ -35,7 +37,9 @@ JSON = st.recursive(
 
 @pytest.fixture(scope="module")
 def client() -> FlaskClient:
-    return create_app(Settings(), clock=lambda: examples.WRITTEN).test_client()
+    return create_app(
+        Settings(), clients=(OPEN_CLIENT,), records=NO_RECORDS, clock=lambda: examples.WRITTEN
+    ).test_client()
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -226,8 +226,11 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A service in a process of its own, and what it printed."""
     command = [sys.executable, "-m", "cds_service", "serve", "--port", "0"]
     root = Path(__file__).parents[3]
+    environ = {**os.environ, "MAGNESIUM_CDS_PROFILE": "dev", "XDG_DATA_HOME": str(tmp_path)}
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=root)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=root, env=environ
+        )
         assert process.stdout is not None
         try:
             yield process, "".join(process.stdout.readline() for _ in range(3))
@@ -240,7 +243,7 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 class TestServe:
     def test_it_prints_a_command_that_returns_a_card(self, served: tuple[subprocess.Popen[str], str]) -> None:
         _, printed = served
-        fetch, post = re.findall(r"http://127\.0\.0\.1:\d+/\S+", printed)
+        fetch, post = re.findall(r"http://127\.0\.0\.1:\d+/\S+", printed)[:2]
         example = requests.get(fetch, timeout=10)
         answer = requests.post(post, data=example.content, headers={"Content-Type": "application/json"}, timeout=10)
         assert answer.status_code == 200

@@ -11,6 +11,7 @@ from cds_service.settings import (
     DEFAULT_PREFETCH_KEYS,
     LogFormat,
     LogLevel,
+    Profile,
     Settings,
     SettingsError,
     unknown_variables,
@@ -30,7 +31,7 @@ def test_nothing_set_gives_the_defaults() -> None:
 
 def test_every_setting_has_a_variable(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
-    file.touch()
+    file.write_bytes(b"x" * 32)
     environ = {
         "MAGNESIUM_CDS_POLICY": str(file),
         "MAGNESIUM_CDS_DRUG_TABLE": str(file),
@@ -51,6 +52,15 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "MAGNESIUM_CDS_FHIR_MAX_BYTES": "1000",
         "MAGNESIUM_CDS_FHIR_LOOKBACK_DAYS": "30",
         "MAGNESIUM_CDS_SANDBOX_DATA": str(tmp_path),
+        "MAGNESIUM_CDS_CLIENTS": str(file),
+        "MAGNESIUM_CDS_PUBLIC_URLS": "https://cds.example.org/magnesium",
+        "MAGNESIUM_CDS_SECRET_FILE": str(file),
+        "MAGNESIUM_CDS_DATABASE": "postgresql://cds@db.example.org/cds",
+        "MAGNESIUM_CDS_RETENTION_DAYS": "30",
+        "MAGNESIUM_CDS_REDIS": "redis://cache.example.org:6379/0",
+        "MAGNESIUM_CDS_PROXY_NETWORKS": "10.2.0.0/16",
+        "MAGNESIUM_CDS_CERTIFICATE_HEADER": "X-SSL-Client-SHA256",
+        "MAGNESIUM_CDS_DEV_NETWORKS": "172.16.0.0/12",
     }
     fields = [field.name for field in dataclasses.fields(Settings)]
     assert {variable(name) for name in fields} == set(environ)
@@ -58,6 +68,7 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
     assert settings.log_level is LogLevel.WARNING
     assert settings.log_format is LogFormat.CONSOLE
     assert settings.fhir_servers == ("https://ehr.example.org/fhir/r4", "https://test.example.org:8443")
+    assert settings.database == "postgresql+psycopg://cds@db.example.org/cds"
     changed = [name for name in fields if getattr(settings, name) != getattr(Settings(), name)]
     assert changed == fields
 
@@ -86,6 +97,10 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("PREFETCH_KEYS", "labs=item6;medications=Item6"),
         ("PREFETCH_KEYS", "labs=medications"),
         ("PROFILE", "staging"),
+        ("DATABASE", "mysql://db.example.org/cds"),
+        ("DATABASE", "nonsense"),
+        ("REDIS", "http://cache.example.org"),
+        ("SECRET_FILE", "/no/such/file"),
         ("FHIR_SERVERS", "ehr.example.org"),
         ("FHIR_SERVERS", "file:///etc/passwd"),
         ("FHIR_SERVERS", "https://user@ehr.example.org/fhir"),
@@ -129,3 +144,34 @@ def test_every_need_has_its_published_key_and_no_key_serves_two_needs() -> None:
 def test_misspelt_variables_are_found() -> None:
     environ = {"MAGNESIUM_CDS_POLCY": "x", "MAGNESIUM_CDS_PORT": "1", "PATH": "x"}
     assert unknown_variables(environ) == ["MAGNESIUM_CDS_POLCY"]
+
+
+def test_production_does_not_start_without_clients_addresses_and_a_secret() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings().check()
+    lines = str(refused.value).splitlines()
+    assert [line.partition(":")[0] for line in lines[1:4]] == [
+        "MAGNESIUM_CDS_CLIENTS",
+        "MAGNESIUM_CDS_PUBLIC_URLS",
+        "MAGNESIUM_CDS_SECRET_FILE",
+    ]
+    assert "MAGNESIUM_CDS_PROFILE=dev" in lines[-1]
+
+
+def test_production_names_only_what_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    have = Settings(clients=file, public_urls=("https://cds.example.org",), secret_file=file)
+    have.check()
+    with pytest.raises(SettingsError, match=r"needs:\nMAGNESIUM_CDS_CLIENTS: [^\n]*\nTo try"):
+        dataclasses.replace(have, clients=None).check()
+
+
+def test_the_dev_profile_needs_nothing() -> None:
+    Settings(profile=Profile.DEV).check()
+
+
+def test_a_short_secret_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(b"x" * 31)
+    with pytest.raises(SettingsError, match="at least 32 random bytes"):
+        Settings.from_environment({"MAGNESIUM_CDS_SECRET_FILE": str(file)})
