@@ -33,6 +33,7 @@ _NEEDS: Mapping[Need, tuple[str, ...]] = {
     # Pulses come along with the other observations.
     Need.VITALS: (),
     Need.TESTS: ("ServiceRequest",),
+    Need.PROCEDURES: ("Procedure",),
 }
 # A chart without these says that there are none.
 _ALWAYS_SENT = frozenset({Need.LABS, Need.MEDICATIONS, Need.VITALS})

@@ -16,6 +16,7 @@ from fhir_mappings.medication import read_administration, read_request, read_sta
 from fhir_mappings.observation import read_observation
 from fhir_mappings.patient import read_patient
 from fhir_mappings.pool import Pool
+from fhir_mappings.procedure import read_procedure
 from fhir_mappings.reading import Resource, as_list
 from fhir_mappings.service_request import read_ordered_test
 from fhir_mappings.site_codes import SiteCodes
@@ -46,6 +47,7 @@ _READERS: Mapping[str, Callable[[Resource, Context], Iterator[_Fact]]] = {
     "MedicationStatement": read_statement,
     "MedicationAdministration": read_administration,
     "Condition": read_condition,
+    "Procedure": read_procedure,
 }
 
 

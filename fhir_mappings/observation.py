@@ -87,7 +87,7 @@ def _results(
             when=when,
             source=source,
             preliminary=status in _USED_MARKED,
-            hemolyzed=suspect_specimen(resource, context.pool),
+            hemolyzed=suspect_specimen(resource, context.pool, context.site.suspect_specimen),
             post_dialysis=test.post_dialysis,
             reference_low=read_reference_low(holder, test.analyte),
             specimen=_specimen(resource),

@@ -44,6 +44,7 @@ ANALYTES_READ = (
     Analyte.OSMOLALITY_URINE,
     Analyte.EGFR,
     Analyte.QTC,
+    Analyte.QRS,
     Analyte.PTH,
     Analyte.CHLORIDE,
 )
@@ -90,6 +91,7 @@ def queries(terminology: Terminology) -> tuple[Query, ...]:
         (Need.ENCOUNTERS, "Encounter", f"status=in-progress&{_PAGE}", False),
         (Need.VITALS, "Observation", f"code={_codes(terminology, (Analyte.HEART_RATE,))}&_sort=-date&_count=10", False),
         (Need.TESTS, "ServiceRequest", f"status=active&{_PAGE}", False),
+        (Need.PROCEDURES, "Procedure", f"status=in-progress,completed,stopped&_sort=-date&{_PAGE}", False),
     )
     return (
         Query(Need.PATIENT, f"Patient/{_PATIENT}", required=True),

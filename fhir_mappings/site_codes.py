@@ -1,19 +1,22 @@
 """What a site's own codes mean: the ``[local_codes]`` section of its policy file.
 
 A standard code on the same record wins over a local one, and a local one over a name. Worked examples for three
-public hospital data sets are in ``fhir_mappings/examples``.
+public hospital data sets are in ``fhir_mappings/examples``; ``local-codes-conditions.toml`` there maps conditions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from fhir_mappings.codes import DrugConcept, RouteKind
+from magnesium.cause_table import findings
 from magnesium.drugs import drugs
 from magnesium.facts import Analyte
+from magnesium.problems import READ
 
 _T = TypeVar("_T")
 _ROUTES = tuple(kind.value for kind in RouteKind)
@@ -37,6 +40,10 @@ class SiteCodes:
     """``Observation.code.text``, case folded, to what it measures."""
     drugs: Mapping[tuple[str, str], DrugConcept] = field(default_factory=_nothing)
     """(system, code) of a formulary entry to its ingredients and route."""
+    conditions: Mapping[tuple[str, str], str] = field(default_factory=_nothing)
+    """(system, code) of a diagnosis or a kidney replacement procedure to the condition the rules know."""
+    suspect_specimen: frozenset[tuple[str, str]] = frozenset()
+    """(system, code) by which the laboratory marks a hemolyzed or contaminated specimen."""
     drug_name_systems: frozenset[str] = frozenset()
     """Systems whose code (or identifier value) is the name of the drug."""
 
@@ -47,11 +54,18 @@ class SiteCodes:
         Raises:
             SiteCodesError: an unknown key, or a value that is not what the key asks for.
         """
-        _no_other_keys(table, "local_codes", ("labs", "names", "drugs", "drug_name_systems"))
+        _no_other_keys(
+            table, "local_codes", ("labs", "names", "drugs", "conditions", "suspect_specimen", "drug_name_systems")
+        )
         return cls(
             labs=_entries(table, "labs", _local_code, _analyte),
             names=_entries(table, "names", _name, _analyte),
             drugs=_entries(table, "drugs", _local_code, _drug),
+            conditions=_entries(table, "conditions", _local_code, _condition),
+            suspect_specimen=frozenset(
+                _local_code(written, f'local_codes.suspect_specimen."{written}"')
+                for written in _texts(table.get("suspect_specimen", []), "suspect_specimen")
+            ),
             drug_name_systems=frozenset(_texts(table.get("drug_name_systems", []), "drug_name_systems")),
         )
 
@@ -116,6 +130,19 @@ def _drug(value: Any, where: str) -> DrugConcept:
         dose_form="",
         name="",
     )
+
+
+def _condition(value: Any, where: str) -> str:
+    if not isinstance(value, str) or value not in known_conditions():
+        raise SiteCodesError(f"{where} = {value!r} is none of: {', '.join(sorted(known_conditions()))}")
+    return value
+
+
+@cache
+def known_conditions() -> frozenset[str]:
+    """Return the conditions that a rule reads or the table of causes asks for, by their slugs."""
+    asked = (finding.partition(":") for finding in findings())
+    return READ | {slug for kind, _, slug in asked if kind == "condition"}
 
 
 def _texts(value: Any, where: str) -> list[str]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from fhir_mappings.pool import Pool
 from fhir_mappings.reading import Resource, codings, first, phrases, reference, text
 
 # HL7 table 0493 and v3 interpretation: the code alone says it.
 _CODES = {"HEM": "hemolyzed", "CON": "contaminated"}
+_MARKED = "marked by the laboratory"
 _WORDS = re.compile(r"\b(?:un|non)?ha?emoly\w*|\bcontaminat\w*|\bline[ -]draw\w*|\biv[ -]arm\b", re.IGNORECASE)
 _DENIED_BEFORE = re.compile(
     r"\b(?:no|not|non|without|absence of|free of|negative for|nil)[ -]+"
@@ -38,10 +40,17 @@ _ELEMENTS = {
 }
 
 
-def suspect_specimen(observation: Resource, pool: Pool) -> str:
-    """Return why the specimen is suspect and where that is said; empty if nothing says so."""
+def suspect_specimen(observation: Resource, pool: Pool, local: AbstractSet[tuple[str, str]] = frozenset()) -> str:
+    """Return why the specimen is suspect and where that is said; empty if nothing says so.
+
+    Args:
+        observation: the result.
+        pool: where its Specimen may be.
+        local: (system, code) by which the site's laboratory marks such specimens.
+    """
     for where, value in _places(observation, pool):
         said = next((_CODES[coding.code] for coding in codings(value) if coding.code in _CODES), "")
+        said = said or next((_MARKED for coding in codings(value) if (coding.system, coding.code) in local), "")
         said = said or next((word for words in phrases(value) if (word := suspicious_word(words))), "")
         if said:
             return f"{said} ({where})"

@@ -53,7 +53,7 @@ def current(facts: PatientFacts, analyte: Analyte, policy: Policy, as_of: dateti
     """Return the newest bicarbonate, total CO2 or chloride, if it is current."""
     numbers = policy.acid_base
     window = numbers.inpatient if facts.setting is Setting.INPATIENT else numbers.outpatient
-    return newest_current(facts, analyte, policy, as_of, window, lowest)
+    return newest_current(facts, analyte, policy, as_of, window=window, of_several=lowest)
 
 
 def read_acid_base(facts: PatientFacts, policy: Policy, as_of: datetime) -> AcidBase | None:

@@ -1,6 +1,6 @@
 """What to do about low magnesium, as text and as orders that the guards let through.
 
-The table "what is proposed" of the clinical specification §2.9; S2-032, S2-033, S2-036, S0-210; else local.
+The table "what is proposed" of the clinical specification §2.9; S2-032, S2-033, S2-036, S0-207, S0-210; else local.
 Doses only from the site's own products.
 """
 
@@ -14,7 +14,9 @@ from magnesium.picture import ClinicalPicture
 from magnesium.replacement import INJECTED
 from magnesium.status import Status
 from magnesium.verdict import Proposal
-from magnesium.words import drug, listed, name
+from magnesium.words import between, condition, drug, listed, name
+
+MEASURE_NOW = "Measure serum magnesium now."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,39 @@ def replace_magnesium(picture: ClinicalPicture) -> Advice:
     # What saves a life stands before what is being done already.
     said = (*text, *_already(picture)) if _emergency(picture) else (*_already(picture), *text)
     return Advice((*said, *_care(picture), *picture.guard.cautions), tuple(offered), tuple(held))
+
+
+def correct_potassium(picture: ClinicalPicture) -> tuple[str, ...]:
+    """Return what to do about a low potassium, in the same words on every card, and what the guard says of it."""
+    cautions = picture.guard.potassium_cautions
+    recheck = "" if cautions else f"; recheck K within {picture.policy.recheck.potassium.text}"
+    if not picture.magnesium.deficient:
+        text = f"Correct potassium{recheck}."
+    elif magnesium_handled(picture):
+        text = f"Magnesium is already being replaced: correct potassium with it{recheck}; the need for it falls."
+    else:
+        text = (
+            f"Correct magnesium with potassium, which alone often does not hold{recheck}; "
+            "the need for potassium falls once magnesium is repleted."
+        )
+    return (text, *cautions)
+
+
+def magnesium_handled(picture: ClinicalPicture) -> bool:
+    """Whether magnesium is being replaced: in the same draft, or by a fitting route since the sample."""
+    return bool(picture.magnesium_drafted) or fitting_replacement_begun(picture)
+
+
+def measure_text(picture: ClinicalPicture, otherwise: str) -> str:
+    """Return how to ask for a magnesium: where a more urgent card may take the lines up, in that card's words."""
+    urgent = (
+        picture.problems.of("torsades_de_pointes", "long_qt")
+        or picture.prolonged_qtc
+        or picture.digoxin
+        or picture.qt_drugs
+        or picture.potassium.refractory_since
+    )
+    return MEASURE_NOW if urgent else otherwise
 
 
 def measure_magnesium(picture: ClinicalPicture) -> tuple[Proposal, ...]:
@@ -85,6 +120,7 @@ def _care(picture: ClinicalPicture) -> tuple[str, ...]:
     return (
         *((short_bowel,) if problems.of("short_bowel_syndrome") else ()),
         *((loose,) if problems.diarrhea else ()),
+        *(("Have the diarrhea worked up and treated.",) if problems.of("diarrhea") else ()),
         *((f"Take oral magnesium {picture.policy.exposure.apart.text} or more apart from {bound}.",) if bound else ()),
     )
 
@@ -118,12 +154,13 @@ def _in_the_vein(picture: ClinicalPicture) -> bool:
 def _reasons(picture: ClinicalPicture) -> str:
     """Name what makes the patient need it in the vein."""
     problems = (*picture.problems.neuromuscular_signs, *picture.problems.ventricular_arrhythmia)
-    names = [p.label or p.condition.replace("_", " ") for p in problems]
+    names = list(map(condition, problems))
     return f" ({listed(names)})" if names else ""
 
 
 def _wanted(picture: ClinicalPicture) -> tuple[tuple[str, ...], tuple[Proposal, ...]]:
-    severe = picture.magnesium.status is Status.SEVERE
+    severe, recheck = picture.magnesium.status is Status.SEVERE, picture.policy.recheck
+    weeks = between(recheck.low_from, recheck.low_to)
     if picture.minor:
         return ("Replace magnesium by pediatric protocol.",), ()
     if picture.problems.torsades:
@@ -141,12 +178,12 @@ def _wanted(picture: ClinicalPicture) -> tuple[tuple[str, ...], tuple[Proposal, 
         return (
             (
                 "Symptoms (tremor, cramps, tetany, seizure, palpitations)? Then parenteral magnesium.",
-                "No symptoms: oral magnesium, same-day ECG, recheck Mg within 72 h.",
+                f"No symptoms: oral magnesium, same-day ECG, recheck Mg within {recheck.severe.text}.",
             ),
             (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM),
         )
     return (
-        ("Oral magnesium per local protocol, and foods rich in it (grains, beans); recheck Mg in 1-2 weeks.",),
+        (f"Oral magnesium per local protocol, and foods rich in it (grains, beans); recheck Mg in {weeks}.",),
         (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM),
     )
 
@@ -165,7 +202,8 @@ def _unsuitable_oral(picture: ClinicalPicture) -> bool:
 
 def _creatinine(picture: ClinicalPicture) -> tuple[Proposal, ...]:
     kidney = picture.kidney
-    asked = kidney.filtration is Filtration.UNKNOWN and not kidney.impaired_acutely
+    unknown = kidney.filtration is Filtration.UNKNOWN or kidney.unverified
+    asked = unknown and not kidney.impaired_acutely and kidney.filtration is not Filtration.POOR
     return (Proposal.SERUM_CREATININE,) if asked else ()
 
 

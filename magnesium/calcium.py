@@ -77,12 +77,12 @@ def _current(facts: PatientFacts, policy: Policy, as_of: datetime) -> CalciumRea
     total_window = windows.calcium_inpatient if inpatient else windows.calcium_outpatient
     ionized_window = windows.ionized_calcium_inpatient if inpatient else windows.calcium_outpatient
 
-    ionized = newest_current(facts, Analyte.CALCIUM_IONIZED, policy, as_of, ionized_window, lowest)
+    ionized = newest_current(facts, Analyte.CALCIUM_IONIZED, policy, as_of, window=ionized_window, of_several=lowest)
     if ionized is not None:
         level = _level(ionized.quantity, numbers.ionized_low, numbers.ionized_warning, numbers.ionized_critical)
         return CalciumReading(level, CalciumBasis.IONIZED, ionized)
-    reported = newest_current(facts, Analyte.CALCIUM_CORRECTED, policy, as_of, total_window, lowest)
-    total = newest_current(facts, Analyte.CALCIUM_TOTAL, policy, as_of, total_window, lowest)
+    reported = newest_current(facts, Analyte.CALCIUM_CORRECTED, policy, as_of, window=total_window, of_several=lowest)
+    total = newest_current(facts, Analyte.CALCIUM_TOTAL, policy, as_of, window=total_window, of_several=lowest)
     of_total = CalciumReading(CalciumLevel.NOT_LOW) if total is None else _of_total(total, facts, policy, as_of)
     if reported is None:
         return of_total

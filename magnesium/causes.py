@@ -32,7 +32,6 @@ from magnesium.problems import over
 from magnesium.status import acting, possible
 from magnesium.urine import (
     DailyMagnesiumReading,
-    read_daily_magnesium,
     read_ttkg,
     read_urine_calcium,
     read_urine_potassium,
@@ -223,7 +222,7 @@ def _femg(picture: ClinicalPicture) -> _Entries:
 
 
 def _daily_magnesium(picture: ClinicalPicture) -> _Entries:
-    daily = read_daily_magnesium(picture.facts, picture.policy, picture.as_of)
+    daily = picture.daily_magnesium
     if daily is not None and daily.reading is DailyMagnesiumReading.RENAL:
         yield "urine_magnesium:high", f"24-h urine Mg {daily.text}", daily.results
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -10,9 +10,9 @@ from functools import cache
 from itertools import accumulate
 
 from magnesium.facts import Exposure, ExposureKind, ExposureStatus, PatientFacts, Route
-from magnesium.knowledge import KnowledgeError, read_table
+from magnesium.knowledge import DRUG_COLUMNS, KnowledgeError, read_table
 from magnesium.moment import When
-from magnesium.policy import Policy
+from magnesium.policy import QT_CLASSES, DrugTimes, Policy
 
 _FAR = datetime.max.replace(tzinfo=UTC)
 """How far an order without an end reaches."""
@@ -114,6 +114,29 @@ class Drug:
         """Whether it counts as magnesium-wasting: strong or moderate."""
         return self.weight in {Weight.STRONG, Weight.MODERATE}
 
+    def counts_as_qt(self, policy: Policy) -> bool:
+        """Whether the site counts it among the QT drugs."""
+        return self.drug_class.code in QT_CLASSES and self.ingredient in policy.qt_drugs
+
+    def monitored_every(self, policy: Policy) -> timedelta:
+        """How long a magnesium result holds for a patient on the drug."""
+        return self._site_time(policy, lambda times: times.interval_days) or self.interval
+
+    def washed_out_after(self, policy: Policy) -> timedelta:
+        """How long the effect counts after the last dose."""
+        return self._site_time(policy, lambda times: times.washout_days) or self.drug_class.washout
+
+    def in_force_after_dose(self, policy: Policy) -> timedelta:
+        """How long one administration keeps the drug in force."""
+        own = self._site_time(policy, lambda times: times.in_force_days)
+        return own or self.in_force or policy.exposure.administration.delta
+
+    def _site_time(self, policy: Policy, read: Callable[[DrugTimes], int | None]) -> timedelta | None:
+        """What the site's policy says of the drug, else of its class."""
+        entries = (policy.drug_times.get(key) for key in (self.ingredient, self.drug_class.code))
+        days = (read(entry) for entry in entries if entry is not None)
+        return next((timedelta(days=count) for count in days if count is not None), None)
+
 
 @cache
 def drug_classes() -> Mapping[str, DrugClass]:
@@ -150,9 +173,8 @@ def drugs() -> Mapping[str, Drug]:
     Raises:
         KnowledgeError: an ingredient of a class that does not exist.
     """
-    columns = ("ingredient", "class", "also", "weight", "in_force_days", "interval_days", "routes", "sources")
     found: dict[str, Drug] = {}
-    for row in read_table("drugs.csv", columns):
+    for row in read_table("drugs.csv", DRUG_COLUMNS):
         drug_class = _class_of(row["ingredient"], row["class"])
         found[row["ingredient"]] = Drug(
             ingredient=row["ingredient"],
@@ -229,7 +251,7 @@ def read_regimen(facts: PatientFacts, policy: Policy, as_of: datetime) -> Regime
         for drug in members(exposure):
             if in_force(exposure, drug, policy, as_of):
                 held.append(InForce(drug, exposure))
-            elif washing_out(exposure, drug, as_of):
+            elif washing_out(exposure, drug, policy, as_of):
                 held.append(InForce(drug, exposure, washing_out=True))
     codes = dict.fromkeys(i.drug.drug_class.code for i in held)
     starts = {code: course_start(facts.exposures, code, policy, as_of) for code in codes}
@@ -254,7 +276,7 @@ def in_force(exposure: Exposure, drug: Drug, policy: Policy, at: datetime) -> bo
     As-needed and single-dose orders are exposures only through their administrations.
     """
     if exposure.kind is ExposureKind.ADMINISTRATION:
-        return _given(exposure, drug.in_force or policy.exposure.administration.delta, at)
+        return _given(exposure, drug.in_force_after_dose(policy), at)
     if exposure.status is not ExposureStatus.ACTIVE or exposure.as_needed or exposure.single_dose:
         return False
     if exposure.start is not None and not exposure.start.surely_by(at):
@@ -294,7 +316,7 @@ def _given(exposure: Exposure, window: timedelta, at: datetime) -> bool:
     )
 
 
-def washing_out(exposure: Exposure, drug: Drug, at: datetime) -> bool:
+def washing_out(exposure: Exposure, drug: Drug, policy: Policy, at: datetime) -> bool:
     """Whether the effect of a drug with a known stop may last at a moment; an unknown stop has no wash-out."""
     single = exposure.as_needed or exposure.single_dose
     if exposure.kind is not ExposureKind.ADMINISTRATION and single:
@@ -303,7 +325,7 @@ def washing_out(exposure: Exposure, drug: Drug, at: datetime) -> bool:
     return (
         stop is not None
         and stop.surely_by(at)
-        and stop.surely_within(drug.drug_class.washout, at)
+        and stop.surely_within(drug.washed_out_after(policy), at)
         and (exposure.start is None or exposure.start.surely_by(at))
     )
 

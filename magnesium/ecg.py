@@ -46,7 +46,7 @@ def read_qtc(facts: PatientFacts, problems: Problems, policy: Policy, as_of: dat
     if result is None:
         return None
     prolonged = numbers.qtc_long.below(result.quantity) is False
-    qrs = newest_current(facts, Analyte.QRS, policy, as_of, window, highest)
+    qrs = newest_current(facts, Analyte.QRS, policy, as_of, window=window, of_several=highest)
     return CorrectedQt(
         result=result,
         prolonged=prolonged,
@@ -65,5 +65,7 @@ def _above_usual(result: LabResult, sex: Sex, numbers: EcgNumbers) -> bool:
 
 def slow_pulse(facts: PatientFacts, policy: Policy, as_of: datetime) -> LabResult | None:
     """Return the newest heart rate of the last day if it is surely slow (policy ``ecg.slow_pulse``), else None."""
-    newest = newest_current(facts, Analyte.HEART_RATE, policy, as_of, policy.ecg.slow_pulse_window, lowest)
+    newest = newest_current(
+        facts, Analyte.HEART_RATE, policy, as_of, window=policy.ecg.slow_pulse_window, of_several=lowest
+    )
     return newest if newest is not None and policy.ecg.slow_pulse.below(newest.quantity) is True else None

@@ -191,9 +191,9 @@ class ConditionFact:
     label: str = ""
     onset: When | None = None
     """Onset, else the date it was recorded; of a procedure, when it began."""
+    certainty: Certainty = Certainty.ESTABLISHED
     until: When | None = None
     """When it ended, of what still counts for a while after that; None = it lasts, as far as the record says."""
-    certainty: Certainty = Certainty.ESTABLISHED
 
 
 class Sex(StrEnum):

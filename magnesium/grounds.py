@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from magnesium.facts import Unusable
 from magnesium.picture import ClinicalPicture
 from magnesium.verdict import Evidence, Fact
+
+
+def _unverified(picture: ClinicalPicture) -> Iterator[Unusable]:
+    """Yield the results that may be newer than those the rules rest on, and could not be used."""
+    yield from picture.magnesium.unverified
+    yield from picture.potassium.unverified
+    yield from picture.kidney.unverified
+    if picture.qtc is not None:
+        yield from picture.qtc.unverified
 
 
 def grounds(  # noqa: PLR0913  one keyword per part of the evidence; a bundle would only rename them
@@ -20,7 +32,7 @@ def grounds(  # noqa: PLR0913  one keyword per part of the evidence; a bundle wo
         facts=tuple(dict.fromkeys(fact for fact in facts if fact is not None)),
         thresholds=thresholds,
         citations=tuple(dict.fromkeys(citations)),
-        unusable=tuple(dict.fromkeys((*picture.magnesium.unverified, *picture.potassium.unverified))),
+        unusable=tuple(dict.fromkeys(_unverified(picture))),
         missing=(*missing, *picture.missing),
         held_back=held_back,
         derived=derived,

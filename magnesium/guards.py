@@ -13,6 +13,7 @@ from magnesium.facts import Setting
 from magnesium.kidney import Filtration
 from magnesium.status import Status
 from magnesium.verdict import Proposal
+from magnesium.words import between, unread
 
 if TYPE_CHECKING:
     from magnesium.picture import ClinicalPicture
@@ -37,6 +38,7 @@ class Guard:
         return tuple(f"{p.value}: {self.held[p]}" for p in wanted if p in self.held)
 
 
+EGFR_UNIT = "mL/min/1.73m2"
 _ORAL = frozenset({Proposal.MAGNESIUM_ORAL})
 _DOSED = frozenset({Proposal.MAGNESIUM_INTRAVENOUS})
 _UNDOSED = frozenset({Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE})
@@ -63,22 +65,27 @@ Finding = tuple[frozenset[Proposal], str, str]
 
 
 def _magnesium(picture: ClinicalPicture) -> list[Finding]:
+    return [*_by_patient(picture), *_by_level(picture), *_by_vein(picture), *_by_kidney(picture)]
+
+
+def _by_patient(picture: ClinicalPicture) -> list[Finding]:
     found: list[Finding] = []
-    reading, problems = picture.magnesium, picture.problems
     if picture.minor:
         found.append((_MAGNESIUM, "no doses or orders under 18", ""))
+    if _by_protocol(picture):
+        found.append((_MAGNESIUM, "electrolyte protocol of the hospital", _PROTOCOL))
     if picture.age is None:
         found.append((_DOSED | _with_dose(picture), "age unknown: no dose", ""))
+    return found
+
+
+def _by_level(picture: ClinicalPicture) -> list[Finding]:
+    found: list[Finding] = []
+    reading = picture.magnesium
     if reading.highest is Status.HIGH:
         found.append((_MAGNESIUM, "magnesium is high", "Magnesium is high: give no more of it."))
     if reading.unverified:
-        found.append(
-            (
-                _MAGNESIUM,
-                "a newer magnesium could not be read",
-                "A newer magnesium could not be read: look it up in the chart or repeat it.",
-            )
-        )
+        found.append((_MAGNESIUM, "a newer magnesium could not be read", unread("magnesium")))
     if reading.conflicting:
         found.append(
             (
@@ -87,19 +94,35 @@ def _magnesium(picture: ClinicalPicture) -> list[Finding]:
                 "Results of one moment disagree: repeat magnesium.",
             )
         )
+    return found
+
+
+def _by_vein(picture: ClinicalPicture) -> list[Finding]:
+    """What forbids magnesium in the vein, or more of it."""
+    found: list[Finding] = []
+    problems = picture.problems
     if problems.of("myasthenia_gravis", "lambert_eaton"):
         caution = "Neuromuscular disease: IV magnesium can precipitate myasthenic crisis: specialist decision."
         found.append((_INTRAVENOUS, "myasthenia gravis or Lambert-Eaton syndrome", caution))
     if _slow_conduction(picture):
         caution = "Slow conduction or pulse: ECG and specialist decision before IV magnesium."
-        found.append((_INTRAVENOUS, "AV block, sick sinus or heart rate below 50", caution))
+        slow = picture.policy.ecg.slow_pulse.text
+        found.append((_INTRAVENOUS, f"AV block, sick sinus or heart rate below {slow}", caution))
     if picture.on("neuromuscular_blocker"):
         caution = "Neuromuscular blocker in force: magnesium prolongs the block: no IV magnesium order."
         found.append((_INTRAVENOUS, "neuromuscular blocker in force", caution))
     if picture.intravenous_magnesium:
-        caution = "IV magnesium is in force or was given within 12 h: no further magnesium order."
-        found.append((_MAGNESIUM, "IV magnesium in force or within 12 h", caution))
-    return found + _by_kidney(picture)
+        window = picture.policy.exposure.intravenous_magnesium.text
+        caution = f"IV magnesium is in force or was given within {window}: no further magnesium order."
+        found.append((_MAGNESIUM, f"IV magnesium in force or within {window}", caution))
+    return found
+
+
+_PROTOCOL = "Electrolytes are replaced by protocol in this hospital: look there before a further order."
+
+
+def _by_protocol(picture: ClinicalPicture) -> bool:
+    return picture.inpatient and picture.policy.inpatient_electrolyte_protocol
 
 
 def _with_dose(picture: ClinicalPicture) -> frozenset[Proposal]:
@@ -113,27 +136,40 @@ _ACCUMULATES = "Magnesium accumulates: nephrology or pharmacy; reduced dose, slo
 def _by_kidney(picture: ClinicalPicture) -> list[Finding]:
     kidney = picture.kidney
     if kidney.dialysis:
-        caution = "Dialysis: check the magnesium of the dialysate or replacement fluid; citrate lowers magnesium."
+        fluids = picture.policy.dialysis_fluids
+        here = f" ({fluids})" if fluids else ""
+        check = f"check the magnesium of the dialysate or replacement fluid{here}"
+        caution = f"Dialysis: {check}; citrate lowers magnesium."
         return [(_MAGNESIUM, "kidney replacement therapy", caution)]
     if kidney.impaired_acutely:
         return [(_MAGNESIUM, "acute kidney injury or oliguria", _ACCUMULATES)]
+    if kidney.unverified and kidney.filtration is not Filtration.POOR:
+        return [(_MAGNESIUM, "a newer creatinine could not be read", unread("creatinine"))]
     match kidney.filtration:
         case Filtration.FULL:
             return []
         case Filtration.REDUCED:
-            caution = "eGFR 30-59: reduce magnesium (IV about half the usual, per protocol); recheck in 24-48 h."
-            return [(_DOSED, "eGFR 30-59: intravenous without dose", caution)]
+            band, recheck = _band(picture), picture.policy.recheck
+            again = between(recheck.reduced_kidney_from, recheck.reduced_kidney_to)
+            caution = f"{band}: reduce magnesium (IV about half the usual, per protocol); recheck in {again}."
+            return [(_DOSED, f"{band}: intravenous without dose", caution)]
         case Filtration.POOR:
-            return [(_MAGNESIUM, "eGFR below 30", _ACCUMULATES)]
+            return [(_MAGNESIUM, f"eGFR below {picture.policy.kidney.reduced.printed[EGFR_UNIT]}", _ACCUMULATES)]
         case Filtration.UNKNOWN:
             caution = "Kidney function is not known: check creatinine before giving magnesium."
             return [(_MAGNESIUM, "kidney function unknown or too old", caution)]
     assert_never(kidney.filtration)
 
 
+def _band(picture: ClinicalPicture) -> str:
+    """The reduced band in words: ``eGFR 30 to below 60``."""
+    numbers = picture.policy.kidney
+    return f"eGFR {numbers.reduced.printed[EGFR_UNIT]} to below {numbers.full.printed[EGFR_UNIT]}"
+
+
 def _slow_conduction(picture: ClinicalPicture) -> bool:
     paced = picture.problems.of("pacemaker")
-    block = picture.problems.of("av_block_high_grade", "av_block_unspecified", "sick_sinus_syndrome")
+    block = picture.problems.of("av_block_high_grade", "av_block_unspecified", "sick_sinus_syndrome", "bradycardia")
     return bool(picture.slow_pulse) or bool(block and not paced)
 
 
@@ -144,12 +180,17 @@ def _potassium(picture: ClinicalPicture) -> list[Finding]:
     found: list[Finding] = []
     if picture.minor:
         found.append((_POTASSIUM, "no doses or orders under 18", ""))
-    if not (reading.low and recent) or reading.unverified:
+    if _by_protocol(picture):
+        found.append((_POTASSIUM, "electrolyte protocol of the hospital", _PROTOCOL if reading.low else ""))
+    if not (reading.low and recent):
         found.append((_POTASSIUM, "no readable low potassium that is recent enough", ""))
+    if reading.unverified:
+        found.append((_POTASSIUM, "a newer potassium could not be read", unread("potassium") if reading.low else ""))
     if reading.conflicting:
         caution = "Results of one moment disagree: repeat potassium."
         found.append((_POTASSIUM, "results of one moment disagree", caution))
-    if kidney.impaired_acutely or kidney.filtration not in {Filtration.FULL, Filtration.REDUCED}:
+    unknown = kidney.filtration not in {Filtration.FULL, Filtration.REDUCED} or kidney.unverified
+    if kidney.impaired_acutely or unknown:
         known_bad = kidney.impaired_acutely or kidney.filtration is Filtration.POOR
         caution = "Kidney function impaired: potassium per nephrology, recheck within hours." if known_bad else ""
         found.append((_POTASSIUM, "kidney function impaired or unknown", caution if reading.low else ""))

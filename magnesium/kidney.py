@@ -19,10 +19,10 @@ from magnesium.units import unit_of
 class Filtration(StrEnum):
     """Filtration as the guards read it (policy ``kidney.full`` and ``kidney.reduced``)."""
 
-    FULL = "eGFR 60 or more"
-    REDUCED = "eGFR 30-59"
-    POOR = "eGFR below 30"
-    UNKNOWN = "kidney function unknown or too old"
+    FULL = "full"
+    REDUCED = "reduced"
+    POOR = "poor"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,14 @@ class KidneyFunction:
     """Creatinine results that may be newer than the basis and could not be used: the kidneys may have got worse."""
 
     @property
+    def words(self) -> str:
+        """Filtration as a card tells it."""
+        if self.egfr is not None:
+            return f"eGFR {self.egfr.text}"
+        poor = self.filtration is Filtration.POOR
+        return "chronic kidney disease of stage 4 or 5" if poor else "kidney function unknown or too old"
+
+    @property
     def impaired_acutely(self) -> bool:
         """Whether filtration cannot be trusted: acute injury, oliguria, dialysis or any other KRT."""
         return bool(self.acute_injury) or self.dialysis or self.oliguria
@@ -57,7 +65,7 @@ def read_kidney(facts: PatientFacts, problems: Problems, policy: Policy, as_of: 
     window = policy.current.kidney_inpatient if facts.setting is Setting.INPATIENT else policy.current.kidney_outpatient
     measured = series(facts, Analyte.CREATININE, policy, as_of)
     creatinine = if_current(highest(measured.newest), window, as_of)
-    reported = newest_current(facts, Analyte.EGFR, policy, as_of, window, lowest)
+    reported = newest_current(facts, Analyte.EGFR, policy, as_of, window=window, of_several=lowest)
     injury = (_acute_injury(creatinine, measured, policy) if creatinine else "") or problems.acute_kidney_injury
     dialysis = bool(problems.dialysis)
     estimate: Quantity | None = None

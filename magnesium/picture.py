@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from magnesium.calcium import CalciumReading, read_calcium
-from magnesium.drugs import InForce, Regimen, in_force, members, read_regimen, still_on
+from magnesium.drugs import InForce, Regimen, drugs, in_force, members, read_regimen, still_on
 from magnesium.ecg import CorrectedQt, read_qtc, slow_pulse
 from magnesium.facts import (
     Analyte,
@@ -22,6 +22,7 @@ from magnesium.facts import (
     LabResult,
     Need,
     PatientFacts,
+    Route,
     Setting,
 )
 from magnesium.femg import FractionalExcretion, NotComputable, read_femg
@@ -38,6 +39,7 @@ from magnesium.replacement import (
 )
 from magnesium.results import lowest, newest_current
 from magnesium.status import MagnesiumReading, acting, possible, read_magnesium
+from magnesium.urine import DailyMagnesium, read_daily_magnesium
 from magnesium.words import listed
 
 
@@ -78,6 +80,11 @@ class ClinicalPicture:
     def femg(self) -> FractionalExcretion | NotComputable:
         """The fractional excretion of magnesium, or what is missing for it."""
         return read_femg(self.facts, self.kidney, self.policy, self.as_of)
+
+    @cached_property
+    def daily_magnesium(self) -> DailyMagnesium | None:
+        """The newest 24-h urine magnesium and what it says."""
+        return read_daily_magnesium(self.facts, self.policy, self.as_of)
 
     @cached_property
     def guard(self) -> Guard:
@@ -140,13 +147,27 @@ class ClinicalPicture:
 
     @cached_property
     def qt_drugs(self) -> tuple[Exposure, ...]:
-        """Drugs of known torsades risk in force or drafted."""
-        return self.on("qt_drug")
+        """Drugs of torsades risk, by the site's list, in force or drafted."""
+        held = (i.exposure for i in self.regimen.in_force if not i.washing_out and i.drug.counts_as_qt(self.policy))
+        drafted = (d for d in self.drafts if any(drug.counts_as_qt(self.policy) for drug in members(d)))
+        return (*held, *drafted)
 
     @cached_property
     def wasting(self) -> tuple[InForce, ...]:
         """Magnesium-wasting drugs in force or in wash-out."""
         return self.regimen.wasting
+
+    @cached_property
+    def reported(self) -> tuple[Exposure, ...]:
+        """Drugs in force that are shown and never judged: of weak evidence, or wasting ones of unknown route."""
+        weak = (i.exposure for i in self.regimen.of("shown"))
+        return _sorted((*weak, *filter(self._wasting_by_unknown_route, self.facts.exposures)))
+
+    def _wasting_by_unknown_route(self, exposure: Exposure) -> bool:
+        if exposure.route is not Route.UNKNOWN:
+            return False
+        known = (drugs()[name] for name in exposure.ingredients if name in drugs())
+        return any(drug.wasting and in_force(exposure, drug, self.policy, self.as_of) for drug in known)
 
     @cached_property
     def magnesium_in_force(self) -> tuple[Exposure, ...]:
@@ -233,14 +254,20 @@ class ClinicalPicture:
         """Intravenous magnesium in pregnancy: a treatment, not a replacement."""
         return bool(self.problems.pregnancy and self.intravenous_magnesium)
 
-    @cached_property
+    @property
     def after_dose(self) -> bool:
         """Whether the newest magnesium was drawn during or shortly after an intravenous dose."""
+        return bool(self.given_before_sample)
+
+    @cached_property
+    def given_before_sample(self) -> tuple[Exposure, ...]:
+        """Intravenous magnesium that ran at the newest magnesium, or had been given shortly before it."""
         sample = self.magnesium.result
+        return () if sample is None else self._given_before(sample)
+
+    def _given_before(self, sample: LabResult) -> tuple[Exposure, ...]:
         window = self.policy.magnesium.after_dose.delta
-        return sample is not None and any(
-            self._injected_by(e, sample.when.latest, window) for e in self.facts.exposures
-        )
+        return _sorted(e for e in self.facts.exposures if self._injected_by(e, sample.when.latest, window))
 
     @cached_property
     def low_before_dose(self) -> LabResult | None:
@@ -250,14 +277,12 @@ class ClinicalPicture:
         """
         if not self.after_dose or self.magnesium.status is None or self.magnesium.status.deficient:
             return None
-        window = self.policy.magnesium.after_dose.delta
         for result in reversed(self.magnesium.usable):
             status = acting(possible(result.quantity, self.policy))
             if status is not None and status.deficient:
                 return result
-            drawn = result.when.latest
-            if not any(self._injected_by(e, drawn, window) for e in self.facts.exposures):
-                return None
+            if not self._given_before(result):
+                break
         return None
 
     @cached_property
@@ -266,7 +291,9 @@ class ClinicalPicture:
         windows = self.policy.current
         window = windows.magnesium_inpatient if self.inpatient else windows.magnesium_outpatient
         analytes = (Analyte.MAGNESIUM_IONIZED, Analyte.MAGNESIUM_RBC, Analyte.MAGNESIUM_WHOLE_BLOOD)
-        found = (newest_current(self.facts, a, self.policy, self.as_of, window, lowest) for a in analytes)
+        found = (
+            newest_current(self.facts, a, self.policy, self.as_of, window=window, of_several=lowest) for a in analytes
+        )
         return tuple(result for result in found if result is not None)
 
     @cached_property

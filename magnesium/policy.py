@@ -14,13 +14,17 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from magnesium.knowledge import KnowledgeError, read_text
+from magnesium.knowledge import DRUG_COLUMNS, KnowledgeError, read_table, read_text
 from magnesium.quantity import Interval, Quantity, plain
+
+Days = Annotated[int, msgspec.Meta(ge=1)]
+QT_CLASSES = frozenset({"qt_drug", "qt_candidate"})
+"""Classes of drugs.csv whose ingredients a site may count as QT drugs."""
 
 
 class Basis(StrEnum):
@@ -170,6 +174,7 @@ class KidneyNumbers(_Section, frozen=True):
     aki_rise: Limit
     aki_rise_window: Span
     aki_condition: Span
+    replacement_procedure: Span
     adult: Figure
     ckd_epi_scale: Figure
     ckd_epi_age: Figure
@@ -182,9 +187,12 @@ class KidneyNumbers(_Section, frozen=True):
 
 
 class EcgNumbers(_Section, frozen=True):
-    """QTc and pulse."""
+    """QTc, QRS and pulse."""
 
     qtc_long: Limit
+    qtc_borderline_male: Limit
+    qtc_borderline_female: Limit
+    qrs_wide: Limit
     slow_pulse: Limit
     slow_pulse_window: Span
 
@@ -265,6 +273,7 @@ class ExposureNumbers(_Section, frozen=True):
     intravenous_magnesium: Span
     apart: Span
     insulin_infusion: Span
+    gi_bleeding: Span
 
 
 class UrineNumbers(_Section, frozen=True):
@@ -304,6 +313,17 @@ class DifferentialNumbers(_Section, frozen=True):
     pth_high: Limit
 
 
+class RecheckNumbers(_Section, frozen=True):
+    """When a result is asked for again after treatment."""
+
+    potassium: Span
+    severe: Span
+    low_from: Span
+    low_to: Span
+    reduced_kidney_from: Span
+    reduced_kidney_to: Span
+
+
 class CtcaeNumbers(_Section, frozen=True):
     """Limits of the CTCAE grades of hypomagnesemia; grade 1 begins at the lower limit of normal."""
 
@@ -316,6 +336,7 @@ class PopulationNumbers(_Section, frozen=True):
     """Who the adult rules are for."""
 
     adult: Figure
+    postpartum: Span
     gitelman_magnesium: Limit
     gitelman_potassium: Limit
 
@@ -340,6 +361,18 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Oxide, hydroxide or citrate: not named to patients with diarrhea or an ileostomy."""
 
 
+class DrugTimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Times of a drug class or a drug that a site sets otherwise than the drug tables; None = as there."""
+
+    reviewed: date
+    interval_days: Days | None = None
+    """How long a magnesium holds, and how often it is asked for."""
+    washout_days: Days | None = None
+    """How long the effect counts after the last dose."""
+    in_force_days: Days | None = None
+    """How long one administration keeps a drug given in cycles in force."""
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """Everything a site may decide, in one frozen object."""
 
@@ -347,6 +380,15 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     zone: str
     order_sign_minimum: Literal["info", "warning", "critical"]
     palliative_critical: bool
+    max_cards: Annotated[int, msgspec.Meta(ge=1)]
+    inpatient_electrolyte_protocol: bool
+    """Whether nurses replace electrolytes in hospital by a protocol: then no such order is proposed to inpatients."""
+    dialysis_fluids: str
+    """What the site's dialysis and replacement fluids hold, printed beside the advice to check them; may be empty."""
+    qt_drugs: frozenset[str]
+    """Ingredients that count as QT drugs."""
+    drug_times: Mapping[str, DrugTimes]
+    """By class or ingredient of the drug tables."""
     units_shown: UnitsShown
     magnesium: MagnesiumNumbers
     potassium: PotassiumNumbers
@@ -363,6 +405,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     urine: UrineNumbers
     acid_base: AcidBaseNumbers
     differential: DifferentialNumbers
+    recheck: RecheckNumbers
     ctcae: CtcaeNumbers
     override_memory: OverrideMemoryNumbers
     products: Mapping[str, Product]
@@ -433,7 +476,7 @@ def _changed(defaults: dict[str, Any], changes: Mapping[str, Any], name: str) ->
     result = dict(defaults)
     for key, value in changes.items():
         default = defaults.get(key)
-        if key == "products" and isinstance(value, dict):
+        if key in {"products", "drug_times"} and isinstance(value, dict):
             result[key] = {**defaults[key], **value}
         elif isinstance(value, dict) and isinstance(default, dict):
             if "basis" in default:
@@ -468,7 +511,22 @@ def _policy(table: Mapping[str, Any], name: str) -> Policy:
         raise KnowledgeError(msg) from error
     _check_finite(policy, name)
     _check_order(policy, name)
+    _check_drugs(policy, name)
     return policy
+
+
+def _check_drugs(policy: Policy, name: str) -> None:
+    """Refuse names that the drug tables do not have: no rule would ever see them."""
+    rows = read_table("drugs.csv", DRUG_COLUMNS)
+    known = {name for row in rows for name in (row["ingredient"], row["class"])}
+    if strange := sorted(policy.drug_times.keys() - known):
+        msg = f"{name}: drug_times: no class or ingredient of drugs.csv is called {', '.join(strange)}"
+        raise KnowledgeError(msg)
+    of_class = {row["ingredient"] for row in rows if QT_CLASSES & {row["class"], row["also"]}}
+    if strange := sorted(policy.qt_drugs - of_class):
+        allowed = ", ".join(sorted(QT_CLASSES))
+        msg = f"{name}: qt_drugs: drugs.csv has no {', '.join(strange)} among {allowed}"
+        raise KnowledgeError(msg)
 
 
 def _check_finite(policy: Policy, name: str) -> None:

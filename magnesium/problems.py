@@ -80,7 +80,7 @@ class Problems:
 
     @property
     def pregnancy(self) -> tuple[ConditionFact, ...]:
-        """Pregnancy, a condition that only pregnant patients have, or the first days after (``population.postpartum``)."""
+        """Pregnancy, a condition that only pregnant patients have, or the days after (``population.postpartum``)."""
         return self.of(*_PREGNANT, "delivery")
 
     @property
@@ -173,7 +173,8 @@ def _in_effect(fact: ConditionFact, policy: Policy, as_of: datetime) -> bool:
             return fact.onset is None or _lingers(fact, policy.exposure.gi_bleeding, as_of)
         case slug if slug in _PREGNANT:
             return not over(fact, as_of) or _lingers(fact, policy.population.postpartum, as_of)
-    return fact.condition not in _ACUTE or _recent(fact, policy.current.acute_condition, as_of)
+        case slug:
+            return slug not in _ACUTE or _recent(fact, policy.current.acute_condition, as_of)
 
 
 def over(fact: ConditionFact, as_of: datetime) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from magnesium.picture import ClinicalPicture
 from magnesium.status import Currency
 from magnesium.verdict import Indicator
+from magnesium.words import unread
 
 PEDIATRIC = "Under 18: pediatric limits are not configured; adult limits are shown and no dose is proposed."
 
@@ -36,6 +37,11 @@ def restrained(
 def for_age_of_result(indicator: Indicator, picture: ClinicalPicture) -> Indicator:
     """Return the indicator one step lower where the magnesium is aging (inpatient, beyond the current window)."""
     return indicator.lowered() if picture.magnesium.currency is Currency.AGING else indicator
+
+
+def unread_notes(picture: ClinicalPicture) -> tuple[str, ...]:
+    """Return what to say of a newer magnesium that could not be read; the guard says it of a potassium that is low."""
+    return (unread("magnesium"),) if picture.magnesium.unverified else ()
 
 
 def population_notes(picture: ClinicalPicture) -> tuple[str, ...]:

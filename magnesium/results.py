@@ -149,6 +149,7 @@ def newest_current(  # noqa: PLR0913  what is read, by which policy, when, for h
     analyte: Analyte,
     policy: Policy,
     as_of: datetime,
+    *,
     window: Span,
     of_several: Callable[[Iterable[LabResult]], LabResult | None],
 ) -> LabResult | None:

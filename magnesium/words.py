@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import cache
 
-from magnesium.facts import Analyte, Exposure, ExposureKind, LabResult, Match
+from magnesium.facts import Analyte, ConditionFact, Exposure, ExposureKind, LabResult, Match
 from magnesium.knowledge import read_table
 from magnesium.moment import When
+from magnesium.policy import Span
 from magnesium.status import Status
 
 STATUS = {
@@ -20,6 +21,15 @@ STATUS = {
 }
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LONGEST_NAME = 60
+_SPELLED = {
+    "barrett_esophagus": "Barrett's esophagus",
+    "bartter_syndrome": "Bartter syndrome",
+    "gi_bleeding": "gastrointestinal bleeding",
+    "gitelman_syndrome": "Gitelman syndrome",
+    "long_qt": "long QT interval",
+    "zollinger_ellison_syndrome": "Zollinger-Ellison syndrome",
+}
+"""Conditions whose slug is not their name."""
 _DAY = timedelta(days=1)
 _MONTH = timedelta(days=31)
 
@@ -100,6 +110,23 @@ def _drug(exposure: Exposure, since: Callable[[When], str]) -> str:
     if exposure.route_assumed:
         marks.append("systemic route assumed")
     return f"{name(exposure)} ({', '.join(marks)})"
+
+
+def condition(fact: ConditionFact) -> str:
+    """Return a condition as the record calls it, else by its name here."""
+    return fact.label or _SPELLED.get(fact.condition, fact.condition.replace("_", " "))
+
+
+def between(first: Span, last: Span) -> str:
+    """Return a range of time, with the unit once where both share it: ``24 to 48 h``."""
+    start, _, unit = first.text.partition(" ")
+    shared = last.text.endswith(f" {unit}") and last.text.count(" ") == 1
+    return f"{start if shared else first.text} to {last.text}"
+
+
+def unread(label: str) -> str:
+    """Return the sentence about a result that may be newer and could not be read."""
+    return f"A newer {label} could not be read: look it up in the chart or repeat it."
 
 
 def listed(names: Iterable[str]) -> str:

@@ -118,6 +118,10 @@ def qtc(milliseconds: str, **more: Any) -> LabResult:
     return lab(Analyte.QTC, f"{milliseconds} ms", **more)
 
 
+def qrs(milliseconds: str, **more: Any) -> LabResult:
+    return lab(Analyte.QRS, f"{milliseconds} ms", **more)
+
+
 def pulse(rate: str, **more: Any) -> LabResult:
     return lab(Analyte.HEART_RATE, f"{rate} /min", **more)
 
@@ -225,7 +229,12 @@ def ordered_test(analyte: Analyte = Analyte.MAGNESIUM, *, at: datetime | When | 
 
 
 def problem(
-    condition: str, *, onset: datetime | When | str | None = None, suspected: bool = False, label: str = ""
+    condition: str,
+    *,
+    onset: datetime | When | str | None = None,
+    until: datetime | When | str | None = None,
+    suspected: bool = False,
+    label: str = "",
 ) -> ConditionFact:
     return ConditionFact(
         condition,
@@ -233,7 +242,15 @@ def problem(
         label,
         None if onset is None else _when(onset, 0, 0),
         Certainty.SUSPECTED if suspected else Certainty.ESTABLISHED,
+        None if until is None else _when(until, 0, 0),
     )
+
+
+def replacement_procedure(*, hours_ago: float = 0, days_ago: float = 0, running: bool = False) -> ConditionFact:
+    """A hemodialysis that was carried out, or began, that long ago."""
+    when = _when(None, days_ago, hours_ago)
+    until = None if running else when.earliest
+    return problem("kidney_replacement", onset=when, until=until, label="Hemodialysis")
 
 
 def acute(condition: str, hours_ago: float = 2) -> ConditionFact:

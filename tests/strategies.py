@@ -234,6 +234,7 @@ def drafted(draw: st.DrawFn, *drugs: str) -> Exposure:
 CHRONIC = (
     *("pregnancy", "palliative_care", "dialysis", "oliguria", "ckd_stage_5", "gitelman_syndrome", "bartter_syndrome"),
     *("myasthenia_gravis", "av_block_high_grade", "pacemaker", "long_qt", "diarrhea", "short_bowel_syndrome"),
+    *("kidney_replacement", "bradycardia", "delivery", "gi_bleeding"),
 )
 ACUTE = ("torsades_de_pointes", "ventricular_arrhythmia", "tetany", "seizure", "acute_kidney_injury")
 

@@ -184,6 +184,7 @@ def _at(value: Any, path: str) -> Iterator[Any]:
 
 
 _WHEN = ("effectiveDateTime", "effectiveInstant", "effectivePeriod")
+_PERFORMED = ("performedDateTime", "performedPeriod")
 _OF_PATIENT: Mapping[str, Test] = {"patient": _reference("subject"), "subject": _reference("subject")}
 _OF_DRUG: Mapping[str, Test] = {**_OF_PATIENT, "code": _token("medicationCodeableConcept"), "status": _token("status")}
 
@@ -209,6 +210,12 @@ PARAMETERS: Mapping[str, Mapping[str, Test]] = {
         "recorded-date": _date("recordedDate"),
     },
     "Encounter": {**_OF_PATIENT, "status": _token("status"), "class": _token("class"), "date": _date("period")},
+    "Procedure": {
+        **_OF_PATIENT,
+        "code": _token("code"),
+        "status": _token("status"),
+        "date": _date(*_PERFORMED),
+    },
     "ServiceRequest": {
         **_OF_PATIENT,
         "code": _token("code"),
@@ -220,7 +227,7 @@ PARAMETERS: Mapping[str, Mapping[str, Test]] = {
 """Search parameters by resource type."""
 
 _SORTED_BY: Mapping[str, tuple[str, ...]] = {
-    "date": (*_WHEN, "period"),
+    "date": (*_WHEN, "period", *_PERFORMED),
     "effective-time": _WHEN,
     "effective": _WHEN,
     "authoredon": ("authoredOn",),

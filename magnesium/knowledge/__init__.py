@@ -6,6 +6,9 @@ import csv
 from collections.abc import Sequence
 from importlib.resources import files
 
+DRUG_COLUMNS = ("ingredient", "class", "also", "weight", "in_force_days", "interval_days", "routes", "sources")
+"""Columns of ``drugs.csv``."""
+
 
 class KnowledgeError(ValueError):
     """A knowledge file is not as it must be; the message names the file, the line and the column."""

@@ -20,16 +20,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from magnesium import advice, words
-from magnesium.drugs import members
-from magnesium.facts import Exposure, ExposureKind
+from magnesium.drugs import Drug, members
+from magnesium.ecg import CorrectedQt
+from magnesium.facts import Exposure, ExposureKind, LabResult
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
-from magnesium.restraint import for_age_of_result, population_notes, restrained
+from magnesium.restraint import for_age_of_result, population_notes, restrained, unread_notes
 from magnesium.status import Currency, Status
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Verdict
 
 _THRESHOLDS = (
     "ecg.qtc_long",
+    "ecg.qtc_borderline_male",
+    "ecg.qtc_borderline_female",
+    "ecg.qrs_wide",
     "magnesium.severe",
     "magnesium.low",
     "potassium.low",
@@ -39,7 +43,8 @@ _THRESHOLDS = (
 )
 _CITATIONS = ("S0-014", "S0-018", "S0-030", "S2-026", "S2-034", "aha-accf-2010", "qt-list")
 _MAGNESIUM = "serum magnesium"
-_DRAFTS = frozenset({"digoxin", "qt_drug", "loop_diuretic", "thiazide"})
+_DRAFTS = frozenset({"digoxin", "loop_diuretic", "thiazide"})
+"""Classes whose drafts are judged, beside the QT drugs."""
 
 Row = tuple[Indicator, str]
 """What one row of the table asks for, and the reason in words."""
@@ -61,7 +66,11 @@ def judge(picture: ClinicalPicture) -> Verdict:
 
 
 def _drafts(picture: ClinicalPicture) -> tuple[Exposure, ...]:
-    return _sorted(d for d in picture.selected if any(m.drug_class.code in _DRAFTS for m in members(d)))
+    return _sorted(d for d in picture.selected if any(_judged(m, picture) for m in members(d)))
+
+
+def _judged(drug: Drug, picture: ClinicalPicture) -> bool:
+    return drug.drug_class.code in _DRAFTS or drug.counts_as_qt(picture.policy)
 
 
 def _sorted(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:
@@ -81,10 +90,14 @@ def _long_qt_now(picture: ClinicalPicture) -> Iterator[Row]:
         reason = words.value(qtc)
     else:
         return
-    # A paced rhythm overestimates QTc: one step lower.
-    overestimated = not torsades and bool(picture.problems.of("pacemaker"))
     for found in _beside_long_qt(picture):
-        yield (found.lowered() if overestimated else found), reason
+        yield (found if torsades or picture.qtc is None else _on_qtc(found, picture.qtc)), reason
+
+
+def _on_qtc(indicator: Indicator, qtc: CorrectedQt) -> Indicator:
+    """One step lower where QTc overestimates, and never critical beside a newer one that could not be read."""
+    read = indicator.lowered() if qtc.overestimates else indicator
+    return read.at_most(Indicator.WARNING) if qtc.unverified else read
 
 
 def _beside_long_qt(picture: ClinicalPicture) -> Iterator[Indicator]:
@@ -188,7 +201,7 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, reason: str) -> Fin
             picture,
             magnesium.result,
             potassium.result,
-            picture.prolonged_qtc,
+            *_electrocardiogram(picture),
             *picture.problems.torsades,
             *picture.problems.of("long_qt", "pacemaker"),
             *_sorted(picture.digoxin),
@@ -239,13 +252,30 @@ def _values(picture: ClinicalPicture) -> tuple[str, ...]:
 
 
 def _reasons(picture: ClinicalPicture) -> tuple[str, ...]:
-    lines = [f"{words.result(picture.prolonged_qtc)}."] if picture.prolonged_qtc else []
+    lines = list(_qtc_lines(picture))
     lines += [f"{words.sentence(words.drug(e))}." for e in (*_sorted(picture.digoxin), *_sorted(picture.qt_drugs))]
     conditions = (*picture.problems.torsades, *picture.problems.of("long_qt"))
-    lines += [f"{words.sentence(c.label or c.condition.replace('_', ' '))}." for c in conditions]
-    if picture.prolonged_qtc and picture.problems.of("pacemaker"):
-        lines.append("Paced rhythm: QTc overestimates.")
+    lines += [f"{words.sentence(words.condition(c))}." for c in conditions]
     return tuple(dict.fromkeys(lines))
+
+
+def _electrocardiogram(picture: ClinicalPicture) -> tuple[LabResult, ...]:
+    """The QTc that the card tells, and the QRS that lengthens it."""
+    qtc = picture.qtc
+    if qtc is None or not (qtc.prolonged or qtc.borderline):
+        return ()
+    return (qtc.result, *((qtc.wide_qrs,) if qtc.wide_qrs else ()))
+
+
+def _qtc_lines(picture: ClinicalPicture) -> Iterator[str]:
+    told = _electrocardiogram(picture)
+    if picture.qtc is None or not told:
+        return
+    yield f"{words.result(picture.qtc.result)}{', borderline' if picture.qtc.borderline else ''}."
+    if picture.qtc.pacemaker:
+        yield "Paced rhythm: QTc overestimates."
+    if picture.qtc.wide_qrs:
+        yield f"{words.result(picture.qtc.wide_qrs)}: QTc overestimates."
 
 
 def _why(picture: ClinicalPicture) -> tuple[str, ...]:
@@ -257,11 +287,14 @@ def _why(picture: ClinicalPicture) -> tuple[str, ...]:
 def _act(picture: ClinicalPicture, *, measure: tuple[str, ...]) -> tuple[str, ...]:
     lines = [f"Measure {name} now." for name in measure]
     if picture.potassium.low:
-        lines.append("Correct potassium; recheck within 24 h.")
+        lines += advice.correct_potassium(picture)
     if picture.problems.torsades or picture.prolonged_qtc:
         lines.append(f"Keep K at {picture.policy.potassium.target.text} or above and Mg normal; ECG monitoring.")
     if picture.qt_drugs:
         lines.append("Review the QT drug: is it needed, is there an alternative?")
+    lines += unread_notes(picture)
+    if picture.qtc is not None and picture.qtc.unverified:
+        lines.append(words.unread("QTc"))
     if picture.problems.torsades and picture.magnesium.highest is Status.HIGH:
         lines.append("Magnesium is high: no magnesium order is proposed.")
     return tuple(lines)

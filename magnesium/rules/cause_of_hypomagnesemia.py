@@ -18,14 +18,17 @@ Sources
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from magnesium import words
 from magnesium.cause_table import Kind
 from magnesium.causes import Candidate, differential
+from magnesium.facts import LabResult
 from magnesium.femg import FractionalExcretion, NotComputable, Reading
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
 from magnesium.restraint import population_notes, restrained
-from magnesium.urine import UrineCalcium, read_urine_calcium
+from magnesium.urine import DailyMagnesium, DailyMagnesiumReading, UrineCalcium, read_urine_calcium
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown, Verdict
 
 _THRESHOLDS = ("femg.filterable", "femg.renal", "femg.extrarenal", "kidney.full", "kidney.reduced")
@@ -36,6 +39,7 @@ _CITATIONS = (
     "S0-196",
     "S0-197",
     "S0-198",
+    "S0-203",
     "S1-004",
     "S1-005",
     "S2-028",
@@ -75,7 +79,7 @@ def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indica
         if diuretics and renal
         else ()
     )
-    kidney = f"; {picture.kidney.filtration.value}" if not picture.kidney.acute_injury else "; acute kidney injury"
+    kidney = f"; {picture.kidney.words}" if not picture.kidney.acute_injury else "; acute kidney injury"
     candidates = differential(picture)
     calcium = read_urine_calcium(picture.facts, picture.policy, picture.as_of)
     return Finding(
@@ -85,19 +89,21 @@ def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indica
         what=(
             f"FEMg {femg.text} from {_together(femg)}{kidney}.",
             *likely,
+            *_daily_line(picture.daily_magnesium),
             *_calcium_line(calcium),
             *(candidate.line for candidate in candidates),
         ),
         why=("FEMg compares what the kidney lets go with what it filters.",),
-        act=(_act(picture, femg.reading), *_genetics(candidates), *population_notes(picture)),
+        act=(_act(picture, femg.reading), *_correct(candidates), *_genetics(candidates), *population_notes(picture)),
         evidence=grounds(
             picture,
             *femg.results,
             picture.kidney.basis,
             *(i.exposure for i in diuretics),
+            *_daily_results(picture.daily_magnesium),
             *(calcium.results if calcium else ()),
             *(fact for candidate in candidates for fact in candidate.facts),
-            thresholds=(*_THRESHOLDS, *_thresholds(calcium)),
+            thresholds=(*_THRESHOLDS, *_thresholds(calcium), *_daily_thresholds(picture.daily_magnesium)),
             citations=(*_CITATIONS, *_sources(candidates)),
             derived=(("FEMg", femg.text), ("reading", femg.reading.value), *_calcium_derived(calcium)),
         ),
@@ -126,6 +132,25 @@ _ACT = {
 }
 
 
+_DAILY_ACT = {
+    DailyMagnesiumReading.RENAL: _LOOK_RENAL,
+    DailyMagnesiumReading.NOT_RAISED: _LOOK_GUT,
+}
+"""What to do where the urine of a day tells without an FEMg."""
+
+
+def _daily_line(daily: DailyMagnesium | None) -> tuple[str, ...]:
+    return (f"{words.sentence(words.result(daily.results[0]))}: {daily.reading.value}.",) if daily else ()
+
+
+def _daily_results(daily: DailyMagnesium | None) -> tuple[LabResult, ...]:
+    return daily.results if daily else ()
+
+
+def _daily_thresholds(daily: DailyMagnesium | None) -> tuple[str, ...]:
+    return ("urine.daily_magnesium",) if daily else ()
+
+
 def _act(picture: ClinicalPicture, reading: Reading) -> str:
     numbers = picture.policy.femg
     return _ACT[reading].format(low=numbers.extrarenal.text, high=numbers.renal.text)
@@ -138,34 +163,74 @@ def _not_computable(picture: ClinicalPicture, indicator: Indicator, missing: tup
     assert result is not None  # a deficient magnesium has a result  # noqa: S101
     candidates = differential(picture)
     calcium = read_urine_calcium(picture.facts, picture.policy, picture.as_of)
-    reason = "possible causes listed" if candidates else "without an evident reason"
+    daily = picture.daily_magnesium
+    if daily is not None and daily.reading in _DAILY_ACT:
+        answer = _by_daily_urine(picture, daily)
+    else:
+        answer = _asking(picture, missing, listed=bool(candidates))
     return Finding(
         topic=Topic.CAUSE,
         indicator=indicator,
-        summary=f"Low magnesium, {reason}: urine Mg and creatinine would tell renal from gut loss",
+        summary=answer.summary,
         what=(
             f"{words.sentence(words.result(result))}; no wasting drug and no gut condition on record.",
-            f"FEMg not computable: no {words.listed(missing)}.",
+            *answer.what,
+            *_daily_line(daily),
             *_calcium_line(calcium),
             *(candidate.line for candidate in candidates),
         ),
-        why=("FEMg tells renal from extrarenal loss.",),
+        why=(answer.why,),
         act=(
-            _ask_for_urine(picture),
+            answer.act,
+            *_correct(candidates),
             *_genetics(candidates),
             *population_notes(picture),
         ),
-        proposals=(Proposal.URINE_MAGNESIUM,),
+        proposals=answer.proposals,
         evidence=grounds(
             picture,
             result,
+            *_daily_results(daily),
             *(calcium.results if calcium else ()),
             *(fact for candidate in candidates for fact in candidate.facts),
-            thresholds=(*_THRESHOLDS, *_thresholds(calcium)),
+            thresholds=(*_THRESHOLDS, *_thresholds(calcium), *_daily_thresholds(daily)),
             citations=(*_CITATIONS, *_sources(candidates)),
             derived=_calcium_derived(calcium),
-            missing=missing,
+            missing=answer.missing,
         ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a card without an FEMg says of where the magnesium goes."""
+
+    summary: str
+    why: str
+    act: str
+    what: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+
+
+def _by_daily_urine(picture: ClinicalPicture, daily: DailyMagnesium) -> _Answer:
+    limit = picture.policy.urine.daily_magnesium.text
+    return _Answer(
+        summary=f"Low magnesium, 24-h urine Mg {daily.text}: {daily.reading.value}",
+        why=f"With low magnesium, more than {limit} in the urine of a day suggests that the kidney loses it.",
+        act=_DAILY_ACT[daily.reading],
+    )
+
+
+def _asking(picture: ClinicalPicture, missing: tuple[str, ...], *, listed: bool) -> _Answer:
+    reason = "possible causes listed" if listed else "without an evident reason"
+    return _Answer(
+        summary=f"Low magnesium, {reason}: urine Mg and creatinine would tell renal from gut loss",
+        why="FEMg tells renal from extrarenal loss.",
+        act=_ask_for_urine(picture),
+        what=(f"FEMg not computable: no {words.listed(missing)}.",),
+        missing=missing,
+        proposals=(Proposal.URINE_MAGNESIUM,),
     )
 
 
@@ -191,6 +256,15 @@ def _thresholds(calcium: UrineCalcium | None) -> tuple[str, ...]:
 
 def _sources(candidates: tuple[Candidate, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(source for candidate in candidates for source in candidate.cause.sources))
+
+
+_CORRECTABLE = {"metabolic_acidosis": "acidosis", "hypophosphatemia": "low phosphate"}
+
+
+def _correct(candidates: tuple[Candidate, ...]) -> tuple[str, ...]:
+    """What lessens the loss by itself once it is put right [S0-203]."""
+    found = words.listed(_CORRECTABLE[c.cause.id] for c in candidates if c.cause.id in _CORRECTABLE)
+    return (f"Correct {found}: less magnesium is then filtered or lost.",) if found else ()
 
 
 def _genetics(candidates: tuple[Candidate, ...]) -> tuple[str, ...]:

@@ -66,8 +66,9 @@ def _indicator(picture: ClinicalPicture, calcium: CalciumReading) -> Indicator:
         return Indicator.CRITICAL
     if not picture.prolonged_qtc:
         return by_level
-    # A paced rhythm overestimates QTc: one step lower.
-    return max(by_level, Indicator.CRITICAL.lowered()) if picture.problems.of("pacemaker") else Indicator.CRITICAL
+    # An overestimated QTc, or one beside a newer that could not be read: one step lower.
+    sure = picture.qtc is not None and picture.qtc.sure
+    return Indicator.CRITICAL if sure else max(by_level, Indicator.CRITICAL.lowered())
 
 
 def _finding(picture: ClinicalPicture, calcium: CalciumReading, indicator: Indicator) -> Finding:
@@ -77,7 +78,7 @@ def _finding(picture: ClinicalPicture, calcium: CalciumReading, indicator: Indic
     plan = advice.replace_magnesium(picture)
     uncertain = calcium.level is CalciumLevel.UNCERTAIN
     needed = ("Ionized calcium or albumin needed to read this total calcium.",) if uncertain else ()
-    unread = ("A newer calcium could not be read: check it in the chart or repeat it.",) if calcium.unverified else ()
+    unread = (words.unread("calcium"),) if calcium.unverified else ()
     digoxin = ("Digoxin in force: IV calcium slowly, on a monitor.",) if picture.digoxin else ()
     return Finding(
         topic=Topic.HYPOCALCEMIA,

@@ -19,7 +19,7 @@ from magnesium import advice, words
 from magnesium.facts import LabResult
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
-from magnesium.restraint import for_age_of_result, population_notes, restrained
+from magnesium.restraint import for_age_of_result, population_notes, restrained, unread_notes
 from magnesium.status import Currency
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown, Verdict
 
@@ -45,7 +45,7 @@ def judge(picture: ClinicalPicture) -> Verdict:
         return Quiet(topic, "magnesium is not low")
 
     indicator = for_age_of_result(Indicator.WARNING, picture) if reading.deficient else Indicator.INFO
-    handled = reading.deficient and (bool(picture.magnesium_drafted) or advice.fitting_replacement_begun(picture))
+    handled = reading.deficient and advice.magnesium_handled(picture)
     if handled:
         indicator = indicator.lowered()
     unverified = bool(potassium.unverified) or bool(reading.unverified)
@@ -69,20 +69,20 @@ def _finding(picture: ClinicalPicture, result: LabResult, indicator: Indicator, 
             f"{words.sentence(words.result(reading.result))}.",
         )
         why = ("Low potassium may not resolve until magnesium is repleted.",)
-        act = (f"Correct both{_recheck(picture)}; the need for potassium falls once magnesium is repleted.",)
+        act = advice.correct_potassium(picture)
     else:
         last = f"Last magnesium: {words.result(reading.result)}." if reading.result else "No usable magnesium on file."
         summary = f"Low potassium ({words.value(result)}) and no current magnesium: check serum Mg"
         what = (f"{words.sentence(words.result(result))}.", last)
         why = ("More than half of significant hypokalemia is estimated to go with magnesium deficiency.",)
-        act = ("Check serum magnesium.",)
+        act = (advice.measure_text(picture, "Check serum magnesium."), *picture.guard.potassium_cautions)
     return Finding(
         topic=Topic.HYPOKALEMIA,
         indicator=indicator,
         summary=summary,
         what=what,
         why=why,
-        act=(*act, *picture.guard.potassium_cautions, *plan.act, *population_notes(picture)),
+        act=(*act, *plan.act, *unread_notes(picture), *population_notes(picture)),
         proposals=proposals,
         evidence=grounds(
             picture,
@@ -94,8 +94,3 @@ def _finding(picture: ClinicalPicture, result: LabResult, indicator: Indicator, 
             held_back=plan.held_back,
         ),
     )
-
-
-def _recheck(picture: ClinicalPicture) -> str:
-    """When to recheck; the guard says so itself where the kidneys are impaired."""
-    return "" if picture.guard.potassium_cautions else "; recheck K within 24 h"

@@ -20,7 +20,7 @@ from magnesium.ctcae import ctcae_grade, graded
 from magnesium.facts import LabResult
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
-from magnesium.restraint import for_age_of_result, population_notes, restrained
+from magnesium.restraint import for_age_of_result, population_notes, restrained, unread_notes
 from magnesium.sparing import sparing_diuretic
 from magnesium.status import Currency, Status
 from magnesium.verdict import Evidence, Fact, Finding, Indicator, Quiet, Topic, Unknown, Verdict
@@ -31,6 +31,7 @@ _BY_STATUS = {
     Status.BORDERLINE: Indicator.INFO,
 }
 _THRESHOLDS = ("magnesium.severe", "magnesium.low", "magnesium.borderline")
+_QTC_THRESHOLDS = ("ecg.qtc_borderline_male", "ecg.qtc_borderline_female")
 _CITATIONS = (
     "S0-006",
     "S0-008",
@@ -63,6 +64,8 @@ def judge(picture: ClinicalPicture) -> Verdict:
     if reading.currency is Currency.STALE:
         return _recheck(picture, reading.result)
     if not reading.status.deficient and not (reading.status is Status.BORDERLINE and _borderline_matters(picture)):
+        if picture.low_before_dose is not None:
+            return _recheck_after_dose(picture, reading.result, picture.low_before_dose)
         return Quiet(Topic.HYPOMAGNESEMIA, f"magnesium is {words.STATUS[reading.status]}")
 
     indicator = for_age_of_result(_BY_STATUS[reading.status], picture)
@@ -88,7 +91,7 @@ def _why_borderline_matters(picture: ClinicalPicture) -> tuple[str, ...]:
     several = len(picture.regimen.wasting_classes) > 1
     return (
         *((f"Heart rhythm at stake: {words.listed(map(words.name, heart))}.",) if heart else ()),
-        *(("Long QT syndrome.",) if picture.problems.of("long_qt") else ()),
+        *(f"{words.sentence(words.condition(c))}." for c in picture.problems.of("long_qt")),
         *((f"May waste magnesium: {words.listed(i.drug.ingredient for i in picture.wasting)}.",) if several else ()),
     )
 
@@ -110,9 +113,37 @@ def _recheck(picture: ClinicalPicture, result: LabResult) -> Verdict:
         summary=f"Last magnesium was low and is out of date: {words.result(result)}. Recheck.",
         what=(f"Last serum magnesium: {words.result(result)}.",),
         why=("Too old to act on; nothing newer is on file that can be read.",),
-        act=("Recheck serum magnesium.",),
+        act=(advice.measure_text(picture, "Recheck serum magnesium."),),
         proposals=advice.measure_magnesium(picture),
         evidence=_evidence(picture, result),
+    )
+
+
+def _recheck_after_dose(picture: ClinicalPicture, result: LabResult, low: LabResult) -> Verdict:
+    """The newest value is not low, but was drawn too soon after a dose to close the matter."""
+    if picture.intravenous_magnesium:
+        return Quiet(Topic.HYPOMAGNESEMIA, "magnesium given by vein too lately for a recheck")
+    if picture.magnesium_test_ordered(picture.policy.monitoring.ordered.delta):
+        return Quiet(Topic.HYPOMAGNESEMIA, "a serum magnesium is already ordered")
+    shown = restrained(Indicator.INFO, picture, unverified=False)
+    if shown is None:
+        return Quiet(Topic.HYPOMAGNESEMIA, "palliative care")
+    return Finding(
+        topic=Topic.HYPOMAGNESEMIA,
+        indicator=shown,
+        summary=f"Magnesium was low; {words.value(result)} was drawn soon after an intravenous dose. Recheck.",
+        what=(f"{words.sentence(words.result(result))}; before: {words.result(low)}.",),
+        why=("Magnesium takes hours to spread into the tissues: drawn soon after a dose it may flatter.",),
+        act=("Recheck serum magnesium.", *population_notes(picture)),
+        proposals=advice.measure_magnesium(picture),
+        evidence=grounds(
+            picture,
+            result,
+            low,
+            *picture.given_before_sample,
+            thresholds=(*_THRESHOLDS, "magnesium.after_dose"),
+            citations=(*_CITATIONS, "S4-038"),
+        ),
     )
 
 
@@ -122,13 +153,15 @@ def _low(picture: ClinicalPicture, result: LabResult, indicator: Indicator) -> F
     plan = advice.replace_magnesium(picture) if status.deficient else advice.Advice()
     recheck = reading.currency is Currency.AGING or reading.conflicting or reading.unverified or not status.deficient
     recheck_order = advice.measure_magnesium(picture) if recheck else ()
+    # A plan says it itself: the guard holds every order back.
+    unread = () if status.deficient else unread_notes(picture)
     return Finding(
         topic=Topic.HYPOMAGNESEMIA,
         indicator=indicator,
         summary=f"{_headline(status, may_be_severe=reading.may_be_severe)}: {words.result(result)}",
         what=_what(picture, result),
         why=_why(status),
-        act=(*plan.act, *_recheck_lines(picture), *_sparing(picture), *population_notes(picture)),
+        act=(*plan.act, *_recheck_lines(picture), *unread, *_sparing(picture), *population_notes(picture)),
         proposals=tuple(dict.fromkeys((*plan.proposals, *recheck_order))),
         evidence=_evidence(
             picture,
@@ -138,6 +171,8 @@ def _low(picture: ClinicalPicture, result: LabResult, indicator: Indicator) -> F
             reading.highest_result if reading.conflicting else None,
             *picture.magnesium_in_force,
             *_at_stake(picture, status),
+            *picture.other_magnesium,
+            _borderline_qtc(picture),
             picture.kidney.basis,
             held_back=plan.held_back,
         ),
@@ -175,12 +210,19 @@ def _what(picture: ClinicalPicture, result: LabResult) -> tuple[str, ...]:
     told_elsewhere = potassium.refractory_since is not None or picture.cardiac_risk
     if potassium.low and potassium.result is not None and not told_elsewhere:
         lines.append(f"Also low: {words.result(potassium.result)}.")
+    if (qtc := _borderline_qtc(picture)) is not None:
+        lines.append(f"{words.result(qtc)}, borderline.")
+    lines.extend(f"{words.sentence(words.result(r))}: shown, not judged." for r in picture.other_magnesium)
     if still_low := advice.despite(picture):
         lines.append(still_low)
     if begun := picture.magnesium_begun_since_sample:
         drugs = words.listed(map(words.drug_to_the_hour, begun))
         lines.append(f"Replacement started after this sample: {drugs}; recheck due.")
     return tuple(lines)
+
+
+def _borderline_qtc(picture: ClinicalPicture) -> LabResult | None:
+    return picture.qtc.result if picture.qtc is not None and picture.qtc.borderline else None
 
 
 def _why(status: Status) -> tuple[str, ...]:
@@ -206,4 +248,5 @@ def _recheck_lines(picture: ClinicalPicture) -> tuple[str, ...]:
 
 
 def _evidence(picture: ClinicalPicture, *facts: Fact | None, held_back: tuple[str, ...] = ()) -> Evidence:
-    return grounds(picture, *facts, thresholds=_THRESHOLDS, citations=_CITATIONS, held_back=held_back)
+    qtc = _QTC_THRESHOLDS if _borderline_qtc(picture) is not None else ()
+    return grounds(picture, *facts, thresholds=(*_THRESHOLDS, *qtc), citations=_CITATIONS, held_back=held_back)

@@ -64,7 +64,9 @@ def judge(picture: ClinicalPicture) -> Verdict:
 def _monitored(picture: ClinicalPicture) -> list[_Due]:
     """Every drug in force that has an interval of its own, and the two combinations that have one."""
     found = [
-        _Due(held, held.drug.interval) for held in picture.regimen.in_force if held.wasting and _due_by_class(held)
+        _Due(held, held.drug.monitored_every(picture.policy))
+        for held in picture.regimen.in_force
+        if held.wasting and _due_by_class(held)
     ]
     regimen, numbers = picture.regimen, picture.policy.monitoring
     if regimen.of(*_DIURETICS, "ppi"):

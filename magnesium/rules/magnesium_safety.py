@@ -95,8 +95,7 @@ def _by_kidney(picture: ClinicalPicture) -> Row | None:
     if kidney.acute_injury:
         return Indicator.WARNING, f"acute kidney injury ({kidney.acute_injury})"
     if kidney.filtration is Filtration.POOR:
-        shown = f"eGFR {kidney.egfr.text}" if kidney.egfr else "chronic kidney disease of stage 4 or 5"
-        return Indicator.WARNING, shown
+        return Indicator.WARNING, kidney.words
     return None
 
 
@@ -169,7 +168,7 @@ def _act(picture: ClinicalPicture, given: tuple[Exposure, ...]) -> tuple[str, ..
         if picture.digoxin:
             lines.append("Digoxin in force: give IV calcium slowly, on a monitor.")
     if picture.magnesium.unverified:
-        lines.append("A newer magnesium could not be read: check it in the chart or repeat it.")
+        lines.append(words.unread("magnesium"))
     elif picture.magnesium.conflicting:
         lines.append("Results of one moment disagree: repeat magnesium.")
     elif picture.magnesium.currency is not Currency.CURRENT or picture.magnesium.status is None:

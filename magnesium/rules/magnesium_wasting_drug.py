@@ -23,10 +23,10 @@ from typing import assert_never
 
 from magnesium import advice, words
 from magnesium.drugs import Baseline, Drug, DrugClass, Harm, InForce, Weight, members
-from magnesium.facts import Exposure, Match
+from magnesium.facts import ConditionFact, Exposure, Match, Route
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
-from magnesium.restraint import for_age_of_result, population_notes, restrained
+from magnesium.restraint import for_age_of_result, population_notes, restrained, unread_notes
 from magnesium.sparing import sparing_diuretic
 from magnesium.status import Currency, Status
 from magnesium.verdict import Finding, Indicator, Quiet, Topic, Verdict
@@ -40,7 +40,9 @@ _THRESHOLDS = (
 )
 _CITATIONS = ("S0-202", "S0-206", "S1-033", "S2-020", "S2-040", "S4-009", "S4-047", "fda-ppi-2011")
 _NEED_GASTROPROTECTION = ("antiplatelet", "anticoagulant", "nsaid", "heparin")
+_NEED_ACID_CONTROL = ("gi_bleeding", "barrett_esophagus", "zollinger_ellison_syndrome")
 _GRAVE = frozenset({Harm.ONCOLOGY, Harm.INFUSION, Harm.TUBULAR})
+_PPI_ALONE = "In about a quarter of reviewed cases magnesium alone did not correct it on a proton pump inhibitor."
 _WATCHED = frozenset({Harm.ONCOLOGY, Harm.INFUSION})
 
 
@@ -73,13 +75,24 @@ def _in_force(picture: ClinicalPicture) -> Verdict:
         what=(
             f"{words.sentence(words.result(reading.result))}.",
             *(_course(c, picture) for c in classes.values()),
+            *map(_reported, picture.reported),
         ),
-        why=tuple(f"{words.sentence(c.label)} ({c.site}): {c.mechanism}." for c in classes.values()),
-        act=(*_advice(picture, classes.values()), *sparing_diuretic(picture), *population_notes(picture)),
+        why=(
+            *(f"{words.sentence(c.label)} ({c.site}): {c.mechanism}." for c in classes.values()),
+            *((_PPI_ALONE,) if "ppi" in classes else ()),
+        ),
+        act=(
+            *_advice(picture, classes.values()),
+            *sparing_diuretic(picture),
+            *unread_notes(picture),
+            *population_notes(picture),
+        ),
         evidence=grounds(
             picture,
             reading.result,
+            *_acid_control(picture, classes.values()),
             *(i.exposure for i in picture.wasting),
+            *picture.reported,
             thresholds=_THRESHOLDS,
             citations=(*_CITATIONS, *_class_sources(classes.values())),
         ),
@@ -92,6 +105,11 @@ def _course(drug_class: DrugClass, picture: ClinicalPicture) -> str:
     start = picture.regimen.start_by_class[drug_class.code]
     since = f"since {words.day(start)}" if start else "start unknown"
     return f"{words.sentence(words.listed(map(_marked, held)))}: {drug_class.label}, {since}."
+
+
+def _reported(exposure: Exposure) -> str:
+    doubt = "route unknown" if exposure.route is Route.UNKNOWN else "weak evidence"
+    return f"Also reported with low magnesium: {words.name(exposure)} ({doubt})."
 
 
 def _marked(held: InForce) -> str:
@@ -121,8 +139,16 @@ def _advice(picture: ClinicalPicture, classes: Iterable[DrugClass]) -> tuple[str
 
 def _gastroprotection(picture: ClinicalPicture) -> str:
     """What to say of a proton pump inhibitor that something in force gives a reason for; empty without."""
-    needing = [words.name(exposure) for code in _NEED_GASTROPROTECTION for exposure in picture.on(code)]
-    return f"needs gastroprotection on {words.listed(needing)}: discuss before any change." if needing else ""
+    drugs = words.listed(words.name(exposure) for code in _NEED_GASTROPROTECTION for exposure in picture.on(code))
+    conditions = words.listed(map(words.condition, picture.problems.of(*_NEED_ACID_CONTROL)))
+    reasons = " and ".join(filter(None, (f"on {drugs}" if drugs else "", f"for {conditions}" if conditions else "")))
+    return f"needs gastroprotection {reasons}: discuss before any change." if reasons else ""
+
+
+def _acid_control(picture: ClinicalPicture, classes: Iterable[DrugClass]) -> tuple[ConditionFact, ...]:
+    """Conditions for which a proton pump inhibitor is kept."""
+    of_ppi = any(drug_class.code == "ppi" for drug_class in classes)
+    return picture.problems.of(*_NEED_ACID_CONTROL) if of_ppi else ()
 
 
 def _class_sources(classes: Iterable[DrugClass]) -> tuple[str, ...]:
@@ -225,7 +251,7 @@ def _no_magnesium_within_interval(picture: ClinicalPicture, drug: Drug) -> bool:
     reading = picture.magnesium
     if reading.result is None or reading.status is None:
         return True
-    return not reading.result.when.surely_within(drug.interval, picture.as_of)
+    return not reading.result.when.surely_within(drug.monitored_every(picture.policy), picture.as_of)
 
 
 def _baseline_wanted(picture: ClinicalPicture, draft: Exposure, drug: Drug) -> bool:
@@ -266,6 +292,7 @@ def _ordering_finding(picture: ClinicalPicture, judged: list[_Judged], indicator
             *(("Check serum magnesium.",) if measure else ()),
             *(_advice(picture, classes.values()) if worst.reason != "baseline" else ()),
             *plan.act,
+            *(() if reading.deficient else unread_notes(picture)),
             *population_notes(picture),
         ),
         proposals=tuple(dict.fromkeys((*measured, *plan.proposals))),
@@ -275,6 +302,7 @@ def _ordering_finding(picture: ClinicalPicture, judged: list[_Judged], indicator
             picture.potassium.result,
             *(j.draft for j in judged),
             *picture.cardiac_risk,
+            *_acid_control(picture, classes.values()),
             thresholds=_THRESHOLDS,
             citations=(*_CITATIONS, *_class_sources(classes.values())),
             held_back=plan.held_back,

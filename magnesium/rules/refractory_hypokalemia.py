@@ -21,7 +21,7 @@ from __future__ import annotations
 from magnesium import advice, words
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
-from magnesium.restraint import for_age_of_result, population_notes, restrained
+from magnesium.restraint import for_age_of_result, population_notes, restrained, unread_notes
 from magnesium.status import Currency, Status
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown, Verdict
 
@@ -60,7 +60,7 @@ _TOGETHER = (
     "More than half of significant hypokalemia is estimated to go with magnesium deficiency, "
     "which often makes it resistant."
 )
-_DRIVERS = ("loop_diuretic", "thiazide", "aminoglycoside", "amphotericin", "platinum")
+_DRIVERS = ("loop_diuretic", "thiazide", "aminoglycoside", "amphotericin", "pentamidine", "platinum")
 _DRIVING_PROBLEMS = (
     "diarrhea",
     "alcohol_use_disorder",
@@ -81,7 +81,7 @@ def judge(picture: ClinicalPicture) -> Verdict:
         return Quiet(topic, "potassium is not refractory by the policy's definition")
 
     indicator = _indicator(picture)
-    handled = bool(picture.magnesium_drafted) or advice.fitting_replacement_begun(picture)
+    handled = advice.magnesium_handled(picture)
     if handled:
         indicator = indicator.lowered()
     # A magnesium that could not be read holds down only what rests on the one before it.
@@ -144,7 +144,7 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, *, handled: bool) -
             *_drivers(picture),
         ),
         why=_why(picture, deficient=deficient),
-        act=(*_act(picture, deficient=deficient, handled=handled), *plan.act, *population_notes(picture)),
+        act=(*_act(picture, deficient=deficient), *plan.act, *unread_notes(picture), *population_notes(picture)),
         proposals=tuple(proposals),
         evidence=grounds(
             picture,
@@ -186,8 +186,9 @@ def _magnesium_line(picture: ClinicalPicture) -> tuple[str, ...]:
 
 def _drivers(picture: ClinicalPicture) -> tuple[str, ...]:
     drugs = [words.name(i.exposure) for i in picture.regimen.of(*_DRIVERS)]
-    problems = [p.label or p.condition.replace("_", " ") for p in picture.problems.of(*_DRIVING_PROBLEMS)]
-    return (f"May drive the loss: {words.listed((*drugs, *problems))}.",) if drugs or problems else ()
+    problems = map(words.condition, picture.problems.of(*_DRIVING_PROBLEMS))
+    named = words.listed((*drugs, *problems))
+    return (f"May drive the loss: {named}.",) if named else ()
 
 
 def _why(picture: ClinicalPicture, *, deficient: bool) -> tuple[str, ...]:
@@ -201,15 +202,11 @@ def _why(picture: ClinicalPicture, *, deficient: bool) -> tuple[str, ...]:
     return (_TOGETHER, _MECHANISM)
 
 
-def _act(picture: ClinicalPicture, *, deficient: bool, handled: bool) -> tuple[str, ...]:
-    lines = []
-    if not _magnesium_known(picture):
-        lines.append("Measure serum magnesium now.")
-    elif not deficient:
-        lines.append("Look for what drives potassium loss: diuretic, diarrhea, aldosterone, alcohol, tubular injury.")
-    elif handled:
-        lines.append("Magnesium is already being replaced: recheck both; the need for potassium falls with it.")
+def _act(picture: ClinicalPicture, *, deficient: bool) -> tuple[str, ...]:
+    if deficient:
+        return advice.correct_potassium(picture)
+    if _magnesium_known(picture):
+        line = "Look for what drives potassium loss: diuretic, diarrhea, aldosterone, alcohol, tubular injury."
     else:
-        recheck = "" if picture.guard.potassium_cautions else "; recheck K within 24 h"
-        lines.append(f"Replace magnesium with potassium, which alone often does not hold{recheck}.")
-    return (*lines, *picture.guard.potassium_cautions)
+        line = advice.MEASURE_NOW
+    return (line, *picture.guard.potassium_cautions)

@@ -439,7 +439,7 @@ def _change(resource: dict[str, Any], member: str, cell: str, where: str) -> Non
             resource["medicationCodeableConcept"] = _concept(cell, where)
         case "code":
             resource["code"] = _concept(cell, where)
-        case "birthDate" | "status" | "onsetDateTime":
+        case "birthDate" | "status" | "onsetDateTime" | "performedDateTime":
             _known_member(resource, member, where)
             resource[member] = cell
         case _:

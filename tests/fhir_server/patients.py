@@ -29,6 +29,7 @@ KEYS = {
     "conditions": ("Condition", None),
     "encounters": ("Encounter", {"in-progress"}),
     "tests": ("ServiceRequest", {"active"}),
+    "procedures": ("Procedure", {"in-progress", "completed", "stopped"}),
 }
 HEART_RATE = "8867-4"
 

@@ -152,12 +152,17 @@ SLUGS = (
     "long_qt",
     "diarrhea",
     "ckd_stage_5",
+    "kidney_replacement",
+    "bradycardia",
+    "delivery",
+    "gi_bleeding",
 )
 
 
 @st.composite
 def problems(draw: st.DrawFn) -> ConditionFact:
-    return ConditionFact(draw(st.sampled_from(SLUGS)), Source(""), onset=draw(st.none() | moments()))
+    onset = draw(st.none() | moments())
+    return ConditionFact(draw(st.sampled_from(SLUGS)), Source(""), onset=onset, until=draw(st.none() | st.just(onset)))
 
 
 @st.composite

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from fhir_mappings.condition import read_condition
 from fhir_mappings.context import Context
+from fhir_mappings.site_codes import SiteCodes
 from fhir_mappings.subject import PatientMismatch
 from magnesium.facts import Certainty, ConditionFact, Unusable
 
@@ -151,3 +153,51 @@ def test_nobody_s_condition_is_listed(context: Context) -> None:
 def test_another_patient_s_condition_is_refused(context: Context) -> None:
     with pytest.raises(PatientMismatch):
         list(read_condition(condition(subject={"reference": "Patient/p2"}), context))
+
+
+BLEEDING = {"coding": [{"system": ICD10CM, "code": "K92.2"}]}
+PREGNANT = {"coding": [{"system": ICD10CM, "code": "Z33.1"}]}
+
+
+@pytest.mark.parametrize("code", [BLEEDING, PREGNANT])
+@pytest.mark.parametrize(
+    ("changes", "until"),
+    [
+        ({"clinicalStatus": status("resolved"), "abatementDateTime": "2026-03-10"}, 10),
+        ({"clinicalStatus": status("inactive"), "abatementPeriod": {"end": "2026-03-10"}}, 10),
+        ({"clinicalStatus": None, "abatementDateTime": "2026-03-10"}, 10),
+        ({"clinicalStatus": status("resolved")}, 1),  # when it was recorded, for want of an end
+    ],
+    ids=str,
+)
+def test_what_still_counts_for_a_while_is_told_with_its_end(
+    code: dict[str, Any], changes: dict[str, Any], until: int, context: Context
+) -> None:
+    found = fact(condition(code=code, **changes), context)
+    assert found.until is not None
+    assert found.until.earliest.day == until
+
+
+def test_what_still_counts_for_a_while_is_left_out_where_nothing_says_when_it_was(context: Context) -> None:
+    over = condition(code=PREGNANT, clinicalStatus=status("resolved"), recordedDate=None)
+    assert list(read_condition(over, context)) == []
+
+
+def test_what_lasts_has_no_end(context: Context) -> None:
+    assert fact(condition(code=PREGNANT), context).until is None
+
+
+LOCAL = {"system": "urn:ours:problems", "code": "REFEED", "display": "Refeeding"}
+
+
+def test_a_site_s_own_code(context_of: Callable[..., Context]) -> None:
+    site = SiteCodes(conditions={("urn:ours:problems", "REFEED"): "refeeding"})
+    found = fact(condition(code={"coding": [LOCAL]}), context_of(site=site))
+    assert (found.condition, found.label, found.source.code) == ("refeeding", "Refeeding", "REFEED")
+    assert list(read_condition(condition(code={"coding": [LOCAL]}), context_of())) == []
+
+
+def test_a_standard_code_wins_over_a_local_one(context_of: Callable[..., Context]) -> None:
+    site = SiteCodes(conditions={("urn:ours:problems", "REFEED"): "refeeding"})
+    both = {"coding": [LOCAL, {"system": ICD10CM, "code": "I45.81"}]}
+    assert fact(condition(code=both), context_of(site=site)).condition == "long_qt"

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fhir_mappings.codes import RouteKind
-from fhir_mappings.site_codes import SiteCodes, SiteCodesError
+from fhir_mappings.site_codes import SiteCodes, SiteCodesError, known_conditions
 from magnesium.facts import Analyte
 
 FULL = """
 drug_name_systems = ["urn:ours:name"]
+suspect_specimen = ["urn:ours:flags|H2"]
+
+[conditions]
+"urn:ours:problems|REFEED" = "refeeding"
+"urn:ours:orders|CRRT" = "kidney_replacement"
 
 [labs]
 "urn:ours|1|MG" = "magnesium"
@@ -37,6 +44,11 @@ def test_a_full_section() -> None:
         RouteKind.UNSPECIFIED,
     )
     assert site.drug_name_systems == {"urn:ours:name"}
+    assert site.suspect_specimen == {("urn:ours:flags", "H2")}
+    assert site.conditions == {
+        ("urn:ours:problems", "REFEED"): "refeeding",
+        ("urn:ours:orders", "CRRT"): "kidney_replacement",
+    }
 
 
 def test_an_empty_section_is_a_site_without_codes_of_its_own() -> None:
@@ -52,6 +64,15 @@ def test_an_empty_section_is_a_site_without_codes_of_its_own() -> None:
         ('labs = { "|MG" = "magnesium" }', 'local_codes.labs."|MG" must be written "system|code"'),
         ('labs = { "s|MG" = "magnesia" }', """local_codes.labs."s|MG" = 'magnesia' is none of: magnesium, """),
         ('labs = { "s|MG" = 1 }', 'local_codes.labs."s|MG" = 1 is none of'),
+        ("suspect_specimen = 3", "suspect_specimen must be a list of texts"),
+        ('suspect_specimen = ["H2"]', 'local_codes.suspect_specimen."H2" must be written "system|code"'),
+        ("conditions = 3", "local_codes.conditions must be a table"),
+        ('conditions = { REFEED = "refeeding" }', 'local_codes.conditions."REFEED" must be written "system|code"'),
+        (
+            'conditions = { "s|R" = "refeding" }',
+            """local_codes.conditions."s|R" = 'refeding' is none of: acute_kidney_injury, """,
+        ),
+        ('conditions = { "s|R" = [] }', 'local_codes.conditions."s|R" = [] is none of'),
         ('names = { " " = "magnesium" }', 'local_codes.names." " is empty'),
         ('names = { Mg = "magnesium", MG = "magnesium" }', 'local_codes.names."MG" is there twice'),
         ('drugs = { "s|K" = "kcl" }', 'local_codes.drugs."s|K" must be { ingredients'),
@@ -81,3 +102,32 @@ def test_the_worked_examples_read(name: str) -> None:
     assert set(document) <= {"local_codes", "zone"}
     site = SiteCodes.from_table(document["local_codes"])
     assert {Analyte.MAGNESIUM, Analyte.POTASSIUM, Analyte.CREATININE} <= set(site.labs.values())
+
+
+def test_the_worked_example_of_conditions_maps_what_has_no_standard_code() -> None:
+    written = files("fhir_mappings").joinpath("examples/local-codes-conditions.toml").read_text(encoding="utf-8")
+    site = SiteCodes.from_table(tomllib.loads(written)["local_codes"])
+    assert {*WITHOUT_STANDARD_CODE, "kidney_replacement", "palliative_care"} == set(site.conditions.values())
+
+
+WITHOUT_STANDARD_CODE = (
+    "nephrocalcinosis",
+    "refeeding",
+    "parenteral_nutrition",
+    "nasogastric_suction",
+    "massive_transfusion",
+    "cardiopulmonary_bypass",
+)
+
+
+@pytest.mark.parametrize("slug", WITHOUT_STANDARD_CODE)
+def test_conditions_without_a_standard_code_can_be_mapped(slug: str) -> None:
+    assert SiteCodes.from_table({"conditions": {"urn:ours|X": slug}}).conditions == {("urn:ours", "X"): slug}
+
+
+def test_every_condition_that_a_rule_reads_can_be_mapped() -> None:
+    """A slug that a rule asks for and that is not on the list could not be mapped."""
+    code = "".join(path.read_text(encoding="utf-8") for path in Path("magnesium").rglob("*.py"))
+    asked = {slug for call in re.findall(r"problems\.of\(([^)]*)\)", code) for slug in re.findall(r'"(\w+)"', call)}
+    assert asked
+    assert asked <= known_conditions()

@@ -90,3 +90,12 @@ def test_words(words: str, suspicious: str) -> None:
 )
 def test_places(elements: dict[str, Any], reason: str) -> None:
     assert suspect_specimen({"resourceType": "Observation"} | elements, Pool.of([SPECIMEN])) == reason
+
+
+@pytest.mark.parametrize("element", ["interpretation", "dataAbsentReason"])
+def test_a_mark_of_the_site_s_own(element: str) -> None:
+    marked = {element: {"coding": [{"system": "urn:ours:flags", "code": "H2"}]}}
+    own = {("urn:ours:flags", "H2")}
+    assert suspect_specimen(marked, Pool.of([]), own).startswith("marked by the laboratory (")
+    assert suspect_specimen(marked, Pool.of([]), {("urn:others", "H2")}) == ""
+    assert suspect_specimen(marked, Pool.of([])) == ""

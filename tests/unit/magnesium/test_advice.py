@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from magnesium.advice import despite, fitting_replacement_begun, replace_magnesium
+from magnesium.advice import despite, fitting_replacement_begun, measure_text, replace_magnesium
 from magnesium.facts import Exposure, Route, Setting
 from magnesium.verdict import Proposal
 from tests.builders import (
@@ -23,8 +23,10 @@ from tests.builders import (
     egfr,
     given,
     iv_magnesium,
+    k,
     mg,
     order,
+    ordered_test,
     picture,
     problem,
     qtc,
@@ -77,7 +79,7 @@ class TestTable:
         plan = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, qtc("510"), setting=setting))
         assert plan.proposals == (ORAL_ORDER, RECHECK)
         assert plan.act[0].startswith("Oral magnesium per local protocol")
-        assert "recheck Mg in 1-2 weeks" in plan.act[0]
+        assert "recheck Mg in 7 to 14 d" in plan.act[0]
 
     def test_under_18_there_are_words_only(self) -> None:
         plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, patient=aged(10), setting=INPATIENT))
@@ -199,9 +201,10 @@ class TestCare:
 
     def test_short_bowel_and_diarrhea_have_words_of_their_own(self) -> None:
         both = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, problem("short_bowel_syndrome"), problem("diarrhea")))
-        assert both.act[-2:] == (
+        assert both.act[-3:] == (
             "Short bowel: correct sodium and water first, then oral magnesium at night.",
             "Diarrhea or ileostomy: no magnesium oxide, hydroxide or citrate; choose a well absorbed salt.",
+            "Have the diarrhea worked up and treated.",
         )
 
     def test_none_without_a_reason(self) -> None:
@@ -237,6 +240,21 @@ class TestNothingTwice:
         assert plan.proposals == (RECHECK,)
         assert plan.act[0] == "Magnesium is already ordered or given: magnesium oxide."
         assert plan.held_back == ("magnesium-oral: magnesium is already ordered or given",)
+
+    def test_in_an_emergency_what_is_done_already_stands_below(self) -> None:
+        plan = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, order("magnesium oxide"), acute("seizure")))
+        assert plan.act == (
+            "Replace magnesium intravenously (seizure) per local protocol; oral if IV is not possible.",
+            "Recheck Mg after it.",
+            "Magnesium is already ordered or given: magnesium oxide.",
+        )
+
+    def test_every_order_that_is_there_already_is_held_back_with_the_reason(self) -> None:
+        infusion = draft("magnesium sulfate", route=IV)
+        waiting = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, ordered_test()))
+        assert waiting.held_back == ("serum-magnesium: a serum magnesium is already ordered",)
+        plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, infusion, setting=INPATIENT))
+        assert plan.held_back == ("magnesium-intravenous: magnesium is already ordered or given",)
 
     def test_creatinine_is_still_asked_for(self) -> None:
         assert replace_magnesium(picture(LOW, order("magnesium oxide"))).proposals == (RECHECK, CREATININE)
@@ -312,3 +330,29 @@ class TestNoIdenticalSecondReplacement:
     )
     def test_only_the_other_way_is_still_offered(self, already: Exposure, offered: tuple[Proposal, ...]) -> None:
         assert proposed(SEVERE, already, setting=INPATIENT) == offered
+
+
+@pytest.mark.parametrize(("slug", "said"), [("diarrhea", True), ("ileostomy_status", False)])
+def test_diarrhea_is_to_be_worked_up(slug: str, said: bool) -> None:
+    plan = replace_magnesium(picture(mg("1.4 mg/dL"), HEALTHY_KIDNEYS, problem(slug)))
+    assert ("Have the diarrhea worked up and treated." in plan.act) is said
+
+
+@pytest.mark.parametrize(
+    ("at_stake", "said"),
+    [
+        ([], "Check it."),
+        ([order("digoxin")], "Measure serum magnesium now."),
+        ([order("sotalol")], "Measure serum magnesium now."),
+        ([qtc("500")], "Measure serum magnesium now."),
+        ([acute("torsades_de_pointes")], "Measure serum magnesium now."),
+        ([problem("long_qt")], "Measure serum magnesium now."),
+        (
+            [k("3.2 mmol/L"), k("3.1 mmol/L", days_ago=3), order("potassium chloride", days_ago=10)],
+            "Measure serum magnesium now.",
+        ),
+    ],
+    ids=["nothing", "digoxin", "QT drug", "QTc", "torsades", "long QT", "refractory potassium"],
+)
+def test_a_magnesium_is_asked_for_in_the_words_of_the_card_that_leads(at_stake: list[Fact], said: str) -> None:
+    assert measure_text(picture(*at_stake), "Check it.") == said

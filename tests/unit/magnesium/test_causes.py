@@ -16,11 +16,14 @@ from tests.builders import (
     Fact,
     aged,
     ago,
+    albumin,
+    calcium,
     creatinine,
     ended_order,
     k,
     lab,
     mg,
+    on,
     order,
     picture,
     problem,
@@ -98,6 +101,10 @@ class TestWhatIsListed:
         assert len(found.supporting) == 1
         assert len(found.supporting[0].facts) == 2
 
+    def test_drugs_that_waste_nothing_are_each_told_with_their_own_start(self) -> None:
+        chart: tuple[Fact, ...] = (mg("0.4 mmol/L"), order("cinacalcet", days_ago=9), order("neomycin", days_ago=20))
+        assert candidate("cinacalcet", *chart).line == "Cinacalcet (distal convoluted tubule): since 5 Mar 2026."
+
 
 class TestOrder:
     def test_drugs_come_first_even_contradicted_ones_and_raised_calcium_comes_last(self) -> None:
@@ -143,7 +150,9 @@ class TestInherited:
     def test_nor_does_one_that_was_begun_when_magnesium_was_low_already(self) -> None:
         early = mg("0.5 mmol/L", days_ago=400)
         found = candidate("thiazide", *GITELMAN, early, order("hydrochlorothiazide"))
-        assert [(own.id, own.facts) for own in found.contradicting] == [("timing:low_before_start", (early,))]
+        (against,) = found.contradicting
+        assert (against.id, against.facts) == ("timing:low_before_start", (early,))
+        assert against.text == "magnesium was low before it was started (Mg 0.5 mmol/L (7 Feb 2025 12:00))"
         assert "gitelman" in listed(*GITELMAN, early, order("hydrochlorothiazide"))
         assert "gitelman" not in listed(*GITELMAN, mg("0.8 mmol/L", days_ago=400), order("hydrochlorothiazide"))
         assert "gitelman" not in listed(*GITELMAN, early, order("hydrochlorothiazide", started=None))
@@ -155,8 +164,19 @@ class TestInherited:
             bicarbonate("31"),
             order("omeprazole", days_ago=7),
         )
-        assert {own.id for own in candidate("ppi", *chart).contradicting} == {"timing:short_course"}
+        (against,) = candidate("ppi", *chart).contradicting
+        assert (against.id, against.text, against.facts) == (
+            "timing:short_course",
+            "taken for a short time only",
+            chart[3:],
+        )
         assert "gitelman" in listed(*chart)
+
+    def test_but_one_of_long_ago_does(self) -> None:
+        chart: tuple[Fact, ...] = (*GITELMAN, order("omeprazole", days_ago=100))
+        short = candidate("ppi", *GITELMAN, order("omeprazole", days_ago=7)).contradicting
+        assert "timing:short_course" in {own.id for own in short}
+        assert "timing:short_course" not in {own.id for own in candidate("ppi", *chart).contradicting}
 
     def test_nor_a_drug_of_weak_evidence(self) -> None:
         assert listed(*GITELMAN, order("erlotinib"))[:2] == ["egfr_tki", "gitelman"]
@@ -213,6 +233,14 @@ def test_the_patterns_of_urine_calcium_potassium_and_bicarbonate(
     inherited = [id_ for id_ in found if id_ not in {"metabolic_acidosis", "low_intake", "diabetes"}]
     assert inherited[0] == first
     assert never not in found
+
+
+@pytest.mark.parametrize(("born", "infant"), [("2025-03-15", True), ("2025-03-14", False)])
+def test_infancy_ends_at_the_first_birthday(born: str, infant: bool) -> None:
+    chart: tuple[Fact, ...] = (mg("0.3 mmol/L"), ionized_calcium("0.8"), problem("seizure"), problem("family_history"))
+    found = candidate("trpm6", *chart, patient=Patient("p1", on(born)))
+    texts = {own.id: own.text for own in found.supporting}
+    assert texts.get("first_low:infancy") == ("first low magnesium in infancy" if infant else None)
 
 
 def test_antenatal_bartter_syndrome_needs_infancy() -> None:
@@ -311,6 +339,17 @@ class TestFindings:
     def test_low_calcium_is_ionized_then_corrected_then_a_very_low_total(self, results: list[Fact], low: bool) -> None:
         found = candidate("pancreatitis", mg("0.4 mmol/L"), *results, problem("pancreatitis"))
         assert ("calcium:low" in supports(found)) is low
+
+    def test_a_corrected_calcium_is_told_with_the_two_results_it_comes_from(self) -> None:
+        total, albumin_result = calcium("7.0 mg/dL"), albumin("3.5 g/dL")
+        found = candidate("pancreatitis", mg("0.4 mmol/L"), total, albumin_result, problem("pancreatitis"))
+        (low,) = (own for own in found.supporting if own.id == "calcium:low")
+        assert (low.text, low.facts) == ("low calcium (corrected Ca 7.40 mg/dL)", (total, albumin_result))
+
+    def test_a_calcium_that_is_not_corrected_is_told_as_reported(self) -> None:
+        found = candidate("pancreatitis", mg("0.4 mmol/L"), ionized_calcium("1.0"), problem("pancreatitis"))
+        (low,) = (own for own in found.supporting if own.id == "calcium:low")
+        assert low.text == "low calcium (ionized Ca 1.0 mmol/L)"
 
     @pytest.mark.parametrize(("pth", "finding"), [("65 pg/mL", True), ("66 pg/mL", False)])
     def test_parathyroid_hormone_is_a_finding_if_it_is_not_raised_with_low_calcium(

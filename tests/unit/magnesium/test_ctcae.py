@@ -75,6 +75,8 @@ def test_the_grade_of_a_value(sent: str, grade: int | None) -> None:
         # Another unit: converted exactly, 1.8 mg/dL = 0.7406 mmol/L.
         ("0.73 mmol/L", "1.8 mg/dL", 1),
         ("0.75 mmol/L", "1.8 mg/dL", None),
+        ("0.75 mmol/L", "1.5 mEq/L", None),
+        ("0.7499 mmol/L", "1.5 mEq/L", 1),
         (">0.2 mmol/L", "1.8 mg/dL", None),
         ("<=0.5 mmol/L", "1.8 mg/dL", 1),
     ],

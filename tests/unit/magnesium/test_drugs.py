@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from magnesium.drugs import (
     Weight,
     drug_classes,
     drugs,
+    had_by,
     in_force,
     members,
     read_regimen,
@@ -35,6 +37,7 @@ from tests.builders import (
     given,
     on,
     order,
+    site_policy,
     statement,
 )
 
@@ -178,7 +181,7 @@ def active(exposure: Exposure, at: datetime = NOW) -> bool:
 
 
 def washes(exposure: Exposure) -> bool:
-    return washing_out(exposure, members(exposure)[0], NOW)
+    return washing_out(exposure, members(exposure)[0], POLICY, NOW)
 
 
 class TestAdministrationInForce:
@@ -286,6 +289,7 @@ class TestWashOut:
     def test_a_dose_is_its_own_stop(self) -> None:
         assert washes(given("cisplatin", hours_ago=24 * 60))
         assert washes(given("cisplatin", hours_ago=24 * 95, ended=ago(days=89)))
+        assert washes(given("cisplatin", hours_ago=24 * 60, ended=None))
         assert not washes(given("cisplatin", at=NOW + MINUTE))
 
     def test_as_needed_and_single_dose_orders_have_none(self) -> None:
@@ -393,9 +397,33 @@ class TestStartOfACourse:
         course = (order("furosemide", days_ago=10), order("bumetanide", days_ago=35, as_needed=True))
         assert start(*course, order("furosemide", started=NOW + MINUTE)) == When.at(ago(days=10))
 
+    def test_neither_a_record_that_begins_later_nor_one_without_a_time_ends_a_course(self) -> None:
+        stopped = ended_order("furosemide", days_ago=60, ended=ago(days=5))
+        assert start(stopped, order("bumetanide", started=NOW + timedelta(days=40))) == When.at(ago(days=60))
+        assert start(stopped, ended_order("bumetanide", started=None)) == When.at(ago(days=60))
+
+    def test_an_open_order_reaches_to_now_and_a_dose_without_an_end_to_its_start(self) -> None:
+        new = order("furosemide", days_ago=10)
+        assert start(new, order("bumetanide", days_ago=100)) == When.at(ago(days=100))
+        assert start(new, given("bumetanide", at=ago(days=100), ended=None)) == When.at(ago(days=10))
+
     def test_thousands_of_doses_are_sorted_out_at_once(self) -> None:
         doses = [given("furosemide", hours_ago=n) for n in range(5_000)]
         assert start(*doses) == When.at(ago(hours=4_999))
+
+
+@pytest.mark.parametrize(
+    ("exposure", "had"),
+    [
+        (given("insulin", at=ago(hours=24), ended=None), True),
+        (given("insulin", at=ago(hours=24) - MINUTE, ended=None), False),
+        (given("insulin", at=ago(hours=30), ended=ago(hours=24)), True),
+        (order("insulin", days_ago=3), True),
+    ],
+    ids=["dose, end unknown", "the same a minute earlier", "dose that ended later", "order"],
+)
+def test_a_dose_without_an_end_was_had_when_it_began(exposure: Exposure, had: bool) -> None:
+    assert had_by(When.at(NOW), exposure, timedelta(hours=24), POLICY) is had
 
 
 def test_drafts_are_not_in_force() -> None:
@@ -448,3 +476,47 @@ class TestDrugsInCompany:
         found = regimen(order("lisinopril"), order("moxifloxacin"), given("heparin"), given("insulin", route=IV))
         assert len(found.of("ace_inhibitor", "heparin", "insulin", "binds_magnesium", "qt_drug")) == 5
         assert found.wasting == ()
+
+
+class TestSiteTimes:
+    """Times that a site sets in its policy file: of the ingredient, else of its class, else of the tables."""
+
+    @pytest.mark.parametrize(
+        ("toml", "interval", "washout", "cycle"),
+        [
+            ("", 9, 56, 9),
+            ("[drug_times.anti_egfr]\ninterval_days = 7\nreviewed = 2026-12-01\n", 7, 56, 9),
+            ("[drug_times.anti_egfr]\nwashout_days = 60\nreviewed = 2026-12-01\n", 9, 60, 9),
+            ("[drug_times.cetuximab]\nin_force_days = 16\nreviewed = 2026-12-01\n", 9, 56, 16),
+            (
+                (
+                    "[drug_times.cetuximab]\ninterval_days = 14\nreviewed = 2026-12-01\n"
+                    "[drug_times.anti_egfr]\ninterval_days = 7\nwashout_days = 60\nreviewed = 2026-12-01\n"
+                ),
+                14,
+                60,
+                9,
+            ),
+        ],
+    )
+    def test_take_the_place_of_the_tables(
+        self, tmp_path: Path, toml: str, interval: int, washout: int, cycle: int
+    ) -> None:
+        own, drug = site_policy(tmp_path, toml), drugs()["cetuximab"]
+        assert drug.monitored_every(own) == timedelta(days=interval)
+        assert drug.washed_out_after(own) == timedelta(days=washout)
+        assert drug.in_force_after_dose(own) == timedelta(days=cycle)
+
+    def test_of_another_drug_do_not_matter(self, tmp_path: Path) -> None:
+        own = site_policy(tmp_path, "[drug_times.platinum]\nwashout_days = 30\nreviewed = 2026-12-01\n")
+        assert drugs()["gentamicin"].washed_out_after(own) == timedelta(days=14)
+
+    def test_decide_what_is_in_force_and_washing_out(self, tmp_path: Path) -> None:
+        own = site_policy(
+            tmp_path, "[drug_times.cisplatin]\nin_force_days = 30\nwashout_days = 40\nreviewed = 2026-12-01\n"
+        )
+        dose = given("cisplatin", at=NOW - timedelta(days=30))
+        assert in_force(dose, drugs()["cisplatin"], own, NOW)
+        assert not in_force(given("cisplatin", at=NOW - timedelta(days=30) - MINUTE), drugs()["cisplatin"], own, NOW)
+        assert washing_out(given("cisplatin", at=NOW - timedelta(days=40)), drugs()["cisplatin"], own, NOW)
+        assert not washing_out(given("cisplatin", at=NOW - timedelta(days=40) - MINUTE), drugs()["cisplatin"], own, NOW)

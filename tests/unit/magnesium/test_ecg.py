@@ -6,13 +6,34 @@ from datetime import timedelta
 
 import pytest
 
-from magnesium.ecg import prolonged_qtc, slow_pulse
-from magnesium.facts import Analyte, Setting
-from tests.builders import INPATIENT, MINUTE, NOW, OUTPATIENT, POLICY, Fact, facts, lab, pulse, qtc
+from magnesium.ecg import CorrectedQt, slow_pulse
+from magnesium.facts import Analyte, Setting, Sex
+from tests.builders import (
+    INPATIENT,
+    MINUTE,
+    NOW,
+    OUTPATIENT,
+    POLICY,
+    Fact,
+    aged,
+    facts,
+    lab,
+    picture,
+    problem,
+    pulse,
+    qrs,
+    qtc,
+    unreadable,
+)
+
+
+def read(*found: Fact, setting: Setting = OUTPATIENT, sex: Sex = Sex.FEMALE) -> CorrectedQt | None:
+    return picture(*found, setting=setting, patient=aged(60, sex)).qtc
 
 
 def long(*found: Fact, setting: Setting = OUTPATIENT) -> bool:
-    return prolonged_qtc(facts(*found, setting=setting), POLICY, NOW) is not None
+    reading = read(*found, setting=setting)
+    return reading is not None and reading.prolonged
 
 
 def slow(*found: Fact) -> bool:
@@ -44,6 +65,59 @@ def test_the_newest_qtc_counts_and_the_longest_of_one_instant() -> None:
     assert long(qtc("440", hours_ago=2), qtc("510", hours_ago=1))
     assert long(qtc("440"), qtc("510"))
     assert not long()
+
+
+@pytest.mark.parametrize(
+    ("sex", "value", "borderline"),
+    [
+        (Sex.MALE, "470", False),
+        (Sex.MALE, "471", True),
+        (Sex.FEMALE, "471", False),
+        (Sex.FEMALE, "480", False),
+        (Sex.FEMALE, "481", True),
+        (Sex.UNKNOWN, "480", False),
+        (Sex.UNKNOWN, "481", True),
+        (Sex.MALE, "499", True),
+        (Sex.MALE, "500", False),
+        (Sex.MALE, ">470", True),
+        (Sex.MALE, ">=470", False),
+    ],
+)
+def test_qtc_is_borderline_above_470_ms_in_men_and_480_in_women(sex: Sex, value: str, borderline: bool) -> None:
+    reading = read(qtc(value), sex=sex)
+    assert reading is not None
+    assert reading.borderline is borderline
+
+
+@pytest.mark.parametrize(
+    ("wide", "overestimates"), [("119", False), ("120", True), ("121", True), (">=120", True), ("<120", False)]
+)
+def test_a_qrs_from_120_ms_overestimates_qtc(wide: str, overestimates: bool) -> None:
+    reading = read(qtc("510"), qrs(wide))
+    assert reading is not None
+    assert (reading.overestimates, reading.sure) == (overestimates, not overestimates)
+
+
+@pytest.mark.parametrize(("setting", "window"), [(INPATIENT, timedelta(hours=72)), (OUTPATIENT, timedelta(days=30))])
+def test_a_qrs_is_current_as_long_as_a_qtc(setting: Setting, window: timedelta) -> None:
+    for at, wide in ((NOW - window, True), (NOW - window - MINUTE, False)):
+        reading = read(qtc("510"), qrs("140", at=at), setting=setting)
+        assert reading is not None
+        assert reading.overestimates is wide
+
+
+def test_a_paced_rhythm_overestimates_qtc() -> None:
+    reading = read(qtc("510"), problem("pacemaker"))
+    assert reading is not None
+    assert (reading.prolonged, reading.overestimates, reading.sure) == (True, True, False)
+
+
+def test_a_newer_qtc_that_could_not_be_read_makes_a_long_one_unsure() -> None:
+    older = read(qtc("510"), unreadable(Analyte.QTC, hours_ago=1))
+    newer = read(qtc("510", hours_ago=1), unreadable(Analyte.QTC))
+    assert older is not None
+    assert newer is not None
+    assert (older.sure, newer.sure) == (True, False)
 
 
 @pytest.mark.parametrize(

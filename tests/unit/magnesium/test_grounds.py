@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from magnesium.facts import Analyte, Need
 from magnesium.grounds import grounds
-from tests.builders import k, mg, order, picture, unreadable
+from tests.builders import k, mg, order, picture, qtc, unreadable
 
 SAMPLE, DRUG = mg("1.4 mg/dL", hours_ago=2), order("furosemide")
 
@@ -19,10 +19,11 @@ def test_every_fact_stands_once_in_order_and_what_is_absent_is_left_out() -> Non
 
 
 def test_names_what_could_not_be_used_or_seen() -> None:
-    newer, newer_k = unreadable(), unreadable(Analyte.POTASSIUM)
-    chart = picture(SAMPLE, k("3.0 mmol/L", hours_ago=2), newer, newer_k, unavailable=frozenset({Need.CONDITIONS}))
+    newer = [unreadable(a) for a in (Analyte.MAGNESIUM, Analyte.POTASSIUM, Analyte.CREATININE, Analyte.QTC)]
+    older = (SAMPLE, k("3.0 mmol/L", hours_ago=2), qtc("450", hours_ago=2))
+    chart = picture(*older, *newer, unavailable=frozenset({Need.CONDITIONS}))
     found = grounds(chart, thresholds=(), citations=(), missing=("a urine sample",))
-    assert found.unusable == (newer, newer_k)
+    assert found.unusable == tuple(newer)
     assert chart.missing
     assert found.missing == ("a urine sample", *chart.missing)
 

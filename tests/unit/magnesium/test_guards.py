@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from magnesium.facts import Analyte, Exposure, LabResult, Setting
+from magnesium.facts import Analyte, ConditionFact, Exposure, LabResult, Setting, Unusable
 from magnesium.guards import Guard
 from magnesium.verdict import Proposal
 from tests.builders import (
@@ -35,6 +36,7 @@ from tests.builders import (
     picture,
     problem,
     pulse,
+    replacement_procedure,
     site_policy,
     unreadable,
 )
@@ -70,6 +72,119 @@ def test_tests_are_always_permitted() -> None:
     assert nothing_known.permits(*TESTS) == TESTS
 
 
+ACCUMULATES = "Magnesium accumulates: nephrology or pharmacy; reduced dose, slowly, level after each dose."
+
+
+@pytest.mark.parametrize(
+    ("chart", "reason", "caution"),
+    [
+        ([mg("2.7 mg/dL"), HEALTHY_KIDNEYS], "magnesium is high", "Magnesium is high: give no more of it."),
+        (
+            [LOW_MG, unreadable(), HEALTHY_KIDNEYS],
+            "a newer magnesium could not be read",
+            "A newer magnesium could not be read: look it up in the chart or repeat it.",
+        ),
+        (
+            [LOW_MG, mg("1.8 mg/dL"), HEALTHY_KIDNEYS],
+            "results of one moment disagree",
+            "Results of one moment disagree: repeat magnesium.",
+        ),
+        (
+            [LOW_MG, problem("myasthenia_gravis"), HEALTHY_KIDNEYS],
+            "myasthenia gravis or Lambert-Eaton syndrome",
+            "Neuromuscular disease: IV magnesium can precipitate myasthenic crisis: specialist decision.",
+        ),
+        (
+            [LOW_MG, problem("sick_sinus_syndrome"), HEALTHY_KIDNEYS],
+            "AV block, sick sinus or heart rate below 50/min",
+            "Slow conduction or pulse: ECG and specialist decision before IV magnesium.",
+        ),
+        (
+            [LOW_MG, given("rocuronium", route=IV), HEALTHY_KIDNEYS],
+            "neuromuscular blocker in force",
+            "Neuromuscular blocker in force: magnesium prolongs the block: no IV magnesium order.",
+        ),
+        (
+            [LOW_MG, iv_magnesium(), HEALTHY_KIDNEYS],
+            "IV magnesium in force or within 12 h",
+            "IV magnesium is in force or was given within 12 h: no further magnesium order.",
+        ),
+        (
+            [LOW_MG, problem("dialysis")],
+            "kidney replacement therapy",
+            "Dialysis: check the magnesium of the dialysate or replacement fluid; citrate lowers magnesium.",
+        ),
+        ([LOW_MG, acute("acute_kidney_injury")], "acute kidney injury or oliguria", ACCUMULATES),
+        (
+            [LOW_MG, creatinine("0.8 mg/dL", hours_ago=2), unreadable(Analyte.CREATININE)],
+            "a newer creatinine could not be read",
+            "A newer creatinine could not be read: look it up in the chart or repeat it.",
+        ),
+        (
+            [LOW_MG, egfr("45")],
+            "eGFR 30 to below 60: intravenous without dose",
+            "eGFR 30 to below 60: reduce magnesium (IV about half the usual, per protocol); recheck in 24 to 48 h.",
+        ),
+        ([LOW_MG, egfr("29")], "eGFR below 30", ACCUMULATES),
+        (
+            [LOW_MG],
+            "kidney function unknown or too old",
+            "Kidney function is not known: check creatinine before giving magnesium.",
+        ),
+    ],
+    ids=lambda v: v if isinstance(v, str) and len(v) < 60 else "",
+)
+def test_each_row_says_why_in_the_evidence_and_what_to_do_on_the_card(
+    chart: list[Fact], reason: str, caution: str
+) -> None:
+    found = picture(*chart).guard
+    assert found.held[IV_ORDER] == reason
+    assert found.cautions == (caution,)
+
+
+@pytest.mark.parametrize(
+    ("chart", "reason", "caution"),
+    [
+        ([HEALTHY_KIDNEYS], "no readable low potassium that is recent enough", None),
+        (
+            [LOW_K, k("5.8 mmol/L"), HEALTHY_KIDNEYS],
+            "results of one moment disagree",
+            "Results of one moment disagree: repeat potassium.",
+        ),
+        (
+            [LOW_K, unreadable(Analyte.POTASSIUM), HEALTHY_KIDNEYS],
+            "a newer potassium could not be read",
+            "A newer potassium could not be read: look it up in the chart or repeat it.",
+        ),
+        ([LOW_K], "kidney function impaired or unknown", None),
+        (
+            [LOW_K, egfr("29")],
+            "kidney function impaired or unknown",
+            "Kidney function impaired: potassium per nephrology, recheck within hours.",
+        ),
+    ],
+)
+def test_each_row_of_potassium_too(chart: list[Fact], reason: str, caution: str | None) -> None:
+    found = picture(*chart).guard
+    assert found.held[POTASSIUM] == reason
+    assert found.potassium_cautions == (() if caution is None else (caution,))
+
+
+def test_of_a_patient_whose_age_forbids_an_order_the_reason_says_so() -> None:
+    child = guard(patient=aged(17))
+    assert child.held == dict.fromkeys((*MAGNESIUM_ORDERS, POTASSIUM), "no doses or orders under 18")
+    assert (child.cautions, child.potassium_cautions) == ((), ())
+    unknown = guard(patient=aged(None))
+    assert unknown.held == {IV_ORDER: "age unknown: no dose"}
+    assert unknown.cautions == ()
+
+
+def test_of_a_protocol_the_reason_says_so(tmp_path: Path) -> None:
+    own = site_policy(tmp_path, "inpatient_electrolyte_protocol = true\n")
+    found = guard(setting=INPATIENT, policy=own)
+    assert found.held == dict.fromkeys((*MAGNESIUM_ORDERS, POTASSIUM), "electrolyte protocol of the hospital")
+
+
 class TestMagnesiumRow:
     def test_magnesium_high(self) -> None:
         found = picture(mg("2.7 mg/dL"), HEALTHY_KIDNEYS).guard
@@ -99,7 +214,9 @@ class TestMagnesiumRow:
         assert found.permits(*MAGNESIUM_ORDERS) == (ORAL_ORDER,)
         assert any("can precipitate myasthenic crisis: specialist decision" in c for c in found.cautions)
 
-    @pytest.mark.parametrize("slug", ["av_block_high_grade", "sick_sinus_syndrome"])
+    @pytest.mark.parametrize(
+        "slug", ["av_block_high_grade", "av_block_unspecified", "sick_sinus_syndrome", "bradycardia"]
+    )
     def test_slow_conduction_without_pacemaker_has_no_iv_order(self, slug: str) -> None:
         found = guard(problem(slug))
         assert found.permits(*MAGNESIUM_ORDERS) == (ORAL_ORDER,)
@@ -179,10 +296,77 @@ class TestMagnesiumRow:
     def test_kidney_function(self, kidneys: LabResult, orders: tuple[Proposal, ...]) -> None:
         assert picture(LOW_MG, kidneys).guard.permits(*MAGNESIUM_ORDERS) == orders
 
+    @pytest.mark.parametrize(
+        ("done", "orders"),
+        [
+            (replacement_procedure(days_ago=14), ()),
+            (replacement_procedure(days_ago=14, hours_ago=1), MAGNESIUM_ORDERS),
+            (replacement_procedure(days_ago=30, running=True), ()),
+        ],
+        ids=["14 d ago", "longer ago", "running"],
+    )
+    def test_a_kidney_replacement_procedure_has_no_order(
+        self, done: ConditionFact, orders: tuple[Proposal, ...]
+    ) -> None:
+        found = guard(done)
+        assert found.permits(*MAGNESIUM_ORDERS) == orders
+        assert bool(found.permits(POTASSIUM)) is bool(orders)
+
+    def test_the_site_s_dialysis_fluids_are_printed(self, tmp_path: Path) -> None:
+        fluids = site_policy(tmp_path, 'dialysis_fluids = "dialysate Mg 0.5 mmol/L"\n')
+        said = "Dialysis: check the magnesium of the dialysate or replacement fluid{}; citrate lowers magnesium."
+        assert guard(problem("dialysis")).cautions == (said.format(""),)
+        assert guard(problem("dialysis"), policy=fluids).cautions == (said.format(" (dialysate Mg 0.5 mmol/L)"),)
+
+    @pytest.mark.parametrize(
+        ("unread", "orders"),
+        [
+            (unreadable(Analyte.CREATININE, hours_ago=3), MAGNESIUM_ORDERS),
+            (unreadable(Analyte.CREATININE, hours_ago=1), ()),
+            (replace(unreadable(Analyte.CREATININE), reason="suspect-specimen"), MAGNESIUM_ORDERS),
+        ],
+        ids=["older", "newer", "hemolyzed"],
+    )
+    def test_a_newer_creatinine_that_could_not_be_read_has_no_order(
+        self, unread: Unusable, orders: tuple[Proposal, ...]
+    ) -> None:
+        found = picture(LOW_MG, LOW_K, creatinine("0.8 mg/dL", hours_ago=2), unread).guard
+        assert found.permits(*MAGNESIUM_ORDERS) == orders
+        assert bool(found.permits(POTASSIUM)) is bool(orders)
+        said = "A newer creatinine could not be read: look it up in the chart or repeat it."
+        assert (said in found.cautions) is not bool(orders)
+
+    def test_poor_kidneys_are_told_before_an_unread_creatinine(self) -> None:
+        found = picture(LOW_MG, egfr("20", hours_ago=2), unreadable(Analyte.CREATININE)).guard
+        assert found.cautions == (
+            "Magnesium accumulates: nephrology or pharmacy; reduced dose, slowly, level after each dose.",
+        )
+
+    def test_words_follow_the_site_s_own_limits(self, tmp_path: Path) -> None:
+        own = site_policy(
+            tmp_path,
+            """
+            [kidney.full]
+            printed = { "mL/min/1.73m2" = 50 }
+            reviewed = 2026-12-01
+            [kidney.reduced]
+            printed = { "mL/min/1.73m2" = 25 }
+            reviewed = 2026-12-01
+            [exposure.intravenous_magnesium]
+            hours = 6
+            reviewed = 2026-12-01
+            """,
+        )
+        (reduced,) = picture(LOW_MG, egfr("49"), policy=own).guard.cautions
+        assert reduced.startswith("eGFR 25 to below 50: reduce magnesium")
+        assert picture(LOW_MG, egfr("24"), policy=own).guard.held[ORAL_ORDER] == "eGFR below 25"
+        (running,) = guard(iv_magnesium(hours_ago=6), policy=own).cautions
+        assert running == "IV magnesium is in force or was given within 6 h: no further magnesium order."
+
     def test_reduced_function_says_reduce_and_recheck(self) -> None:
         (caution,) = picture(LOW_MG, egfr("45")).guard.cautions
         assert "about half the usual, per protocol" in caution
-        assert "recheck in 24-48 h" in caution
+        assert "recheck in 24 to 48 h" in caution
 
     @pytest.mark.parametrize(
         "impaired",
@@ -303,3 +487,23 @@ def test_says_why_an_order_was_held_back_the_first_reason_winning() -> None:
 
 def test_drafted_magnesium_is_no_magnesium_in_force() -> None:
     assert permitted(draft("magnesium sulfate", route=IV)) == MAGNESIUM_ORDERS
+
+
+@pytest.mark.parametrize(
+    ("setting", "protocol", "held"),
+    [(INPATIENT, True, True), (OUTPATIENT, True, False), (INPATIENT, False, False)],
+    ids=["inpatient", "outpatient", "no protocol"],
+)
+def test_where_nurses_replace_by_protocol_no_order_is_proposed_to_inpatients(
+    setting: Setting, protocol: bool, held: bool, tmp_path: Path
+) -> None:
+    own = site_policy(tmp_path, f"inpatient_electrolyte_protocol = {str(protocol).lower()}\n")
+    found = guard(setting=setting, policy=own)
+    assert found.permits(*MAGNESIUM_ORDERS, POTASSIUM) == (() if held else (*MAGNESIUM_ORDERS, POTASSIUM))
+    said = "Electrolytes are replaced by protocol in this hospital: look there before a further order."
+    assert (said in found.cautions, said in found.potassium_cautions) == (held, held)
+
+
+def test_a_potassium_that_is_not_low_needs_no_word_on_the_protocol(tmp_path: Path) -> None:
+    own = site_policy(tmp_path, "inpatient_electrolyte_protocol = true\n")
+    assert picture(LOW_MG, HEALTHY_KIDNEYS, setting=INPATIENT, policy=own).guard.potassium_cautions == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -118,6 +118,12 @@ class TestAge:
     )
     def test_in_full_years(self, born: When | None, years: int | None) -> None:
         assert age_in_years(facts(patient=Patient("p1", born)), NOW) == years
+
+    def test_a_birthday_begins_where_the_birth_date_was_recorded(self) -> None:
+        kiribati = timezone(timedelta(hours=14))
+        born = When.at(datetime(1986, 3, 15, tzinfo=kiribati))
+        assert age_in_years(facts(patient=Patient("p1", born)), datetime(2026, 3, 14, 9, tzinfo=UTC)) == 39
+        assert age_in_years(facts(patient=Patient("p1", born)), datetime(2026, 3, 14, 10, tzinfo=UTC)) == 40
 
     def test_a_birthday_on_29_february_is_kept_on_1_march(self) -> None:
         patient = Patient("p1", on("2008-02-29"))

@@ -129,7 +129,7 @@ def test_a_good_row_is_read() -> None:
     ("wrong", "complaint"),
     [
         (GOOD.replace("x,X", "X!,X"), r"id is 'X!'"),
-        (f"{GOOD}\n{GOOD}", r"causes\.csv, x: stands there twice"),
+        (f"{GOOD}\n{GOOD}", r", x: stands there twice"),
         (GOOD.replace("x,X", "x, "), r"name is empty"),
         (GOOD.replace("how", ""), r"mechanism is empty"),
         (GOOD.replace("acquired", "caught"), r"kind is 'caught', expected one of acquired, inherited"),
@@ -145,7 +145,15 @@ def test_a_good_row_is_read() -> None:
             GOOD.replace("potassium:low,potassium:low", "potassium:low or calcium:low,potassium:low"),
             r"calcium:low must also",
         ),
+        (
+            GOOD.replace("potassium:low,potassium:low", "potassium:low or calcium:low or femg:renal,potassium:low"),
+            r"calcium:low, femg:renal must also support it",
+        ),
         (GOOD.replace("femg:renal", "potassium:low"), r"potassium:low cannot speak for it and against it"),
+        (
+            GOOD.replace("low,femg:renal", "low|calcium:low,potassium:low|calcium:low"),
+            r"calcium:low, potassium:low cannot speak for it and against it",
+        ),
         (GOOD.replace(",3,", ",6,"), r"rank is '6'"),
         (GOOD.replace(",3,", ",1,"), r"ranks 1 and 2 are those of drugs"),
         (GOOD.replace("acquired,gut", "acquired,drug").replace(",3,", ",1,"), r"drugs, and only drugs, require drugs"),
@@ -158,7 +166,7 @@ def test_a_good_row_is_read() -> None:
     ],
 )
 def test_a_wrong_cause_is_refused(wrong: str, complaint: str) -> None:
-    with pytest.raises(KnowledgeError, match=complaint):
+    with pytest.raises(KnowledgeError, match=rf"^causes\.csv.*{complaint}"):
         parse_causes(f"{HEADER}\n{wrong}\n", findings())
 
 
@@ -166,6 +174,8 @@ def test_a_wrong_cause_is_refused(wrong: str, complaint: str) -> None:
     ("wrong", "complaint"),
     [
         ("Low K,low potassium,local", r"id is 'Low K'"),
+        ("drug,any drug,local", r"drug:  is neither a class nor an ingredient"),
+        ("potassium:low,low potassium,local,more", r"4 cells, expected 3"),
         ("drug:morphine,morphine,local", r"morphine is neither a class nor an ingredient"),
         ("potassium:low,,local", r"words is empty"),
         ("potassium:low,low potassium,", r"no source"),
@@ -173,13 +183,14 @@ def test_a_wrong_cause_is_refused(wrong: str, complaint: str) -> None:
     ],
 )
 def test_a_wrong_finding_is_refused(wrong: str, complaint: str) -> None:
-    with pytest.raises(KnowledgeError, match=complaint):
+    with pytest.raises(KnowledgeError, match=rf"^findings\.csv.*{complaint}"):
         parse_findings(f"id,words,sources\n{wrong}\n")
 
 
 def test_a_drug_may_be_a_class_or_an_ingredient() -> None:
     text = "id,words,sources\ndrug:ppi,proton pump inhibitor,local\ndrug:cinacalcet,cinacalcet,S0-166\n"
-    assert list(parse_findings(text)) == ["drug:ppi", "drug:cinacalcet"]
+    found = parse_findings(text)
+    assert list(found) == [finding.id for finding in found.values()] == ["drug:ppi", "drug:cinacalcet"]
 
 
 def test_the_tables_are_read_once() -> None:

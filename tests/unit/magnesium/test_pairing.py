@@ -19,6 +19,16 @@ def test_the_nearest_result_counts_if_it_lies_within_the_span() -> None:
     assert nearest(sample, [urine_creatinine("7 mmol/L", hours_ago=6.1)], HOUR) is None
 
 
+def test_of_equally_near_results_the_order_of_the_chart_decides_only_where_their_references_do_not() -> None:
+    sample = urine_mg("2 mmol/L")
+    one, other = (
+        urine_creatinine(value, hours_ago=0.5, reference="Observation/b") for value in ("7 mmol/L", "8 mmol/L")
+    )
+    named_before = urine_creatinine("9 mmol/L", hours_ago=0.5, reference="Observation/a")
+    assert nearest(sample, [one, other], HOUR) is one
+    assert nearest(sample, [other, one, named_before], HOUR) is named_before
+
+
 def test_a_partial_date_is_as_far_as_it_may_be() -> None:
     sample, day = urine_mg("2 mmol/L", at="2026-03-14T08:00"), urine_creatinine("7 mmol/L", at=on("2026-03-14"))
     assert apart(sample, day) == timedelta(hours=15, minutes=59, seconds=59)

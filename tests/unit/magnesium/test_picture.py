@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
-from magnesium.facts import Exposure, Need
+from magnesium.facts import Analyte, Exposure, Need
 from magnesium.status import Currency
 from tests.builders import (
     INPATIENT,
@@ -24,12 +25,15 @@ from tests.builders import (
     given,
     iv_magnesium,
     k,
+    lab,
     mg,
     order,
     picture,
     problem,
     pulse,
+    qrs,
     qtc,
+    site_policy,
     statement,
 )
 
@@ -245,3 +249,55 @@ def test_now_is_the_moment_it_is_told() -> None:
     assert (
         picture(sample, as_of=datetime.fromisoformat("2026-03-14T10:00:00+00:00")).magnesium.currency is Currency.ABSENT
     )
+
+
+class TestRecheckAfterADose:
+    """clinical.md §1.2: a normal value drawn too soon after a dose does not close a recheck."""
+
+    LOW, NORMAL = mg("1.4 mg/dL", hours_ago=30), mg("2.0 mg/dL", hours_ago=10)
+
+    @pytest.mark.parametrize(("dose", "open_"), [(9, False), (10, True), (22, True), (23, False)], ids=str)
+    def test_is_open_where_the_newest_was_drawn_up_to_12_hours_after_it(self, dose: int, open_: bool) -> None:
+        found = picture(self.LOW, self.NORMAL, iv_magnesium(hours_ago=dose))
+        assert found.low_before_dose == (self.LOW if open_ else None)
+
+    def test_is_closed_by_a_normal_value_without_a_dose(self) -> None:
+        between = mg("2.0 mg/dL", hours_ago=28)
+        assert picture(self.LOW, between, self.NORMAL, iv_magnesium(hours_ago=12)).low_before_dose is None
+
+    def test_values_after_doses_are_passed_over(self) -> None:
+        between = mg("2.1 mg/dL", hours_ago=20)
+        doses = (iv_magnesium(hours_ago=22), iv_magnesium(hours_ago=12))
+        assert picture(self.LOW, between, self.NORMAL, *doses).low_before_dose == self.LOW
+        assert picture(between, self.NORMAL, *doses).low_before_dose is None
+
+    def test_a_low_value_after_a_dose_counts_by_itself(self) -> None:
+        assert picture(self.LOW, mg("1.5 mg/dL"), iv_magnesium()).low_before_dose is None
+
+
+def test_other_magnesium_is_that_of_the_time_for_which_serum_magnesium_is_current() -> None:
+    ionized = lab(Analyte.MAGNESIUM_IONIZED, "0.40 mmol/L", hours_ago=72)
+    cells = lab(Analyte.MAGNESIUM_RBC, "2.0 mmol/L", hours_ago=73)
+    assert picture(ionized, cells, setting=INPATIENT).other_magnesium == (ionized,)
+    assert picture(ionized, cells).other_magnesium == (ionized, cells)
+
+
+class TestQtList:
+    def test_a_candidate_counts_only_where_the_site_names_it(self, tmp_path: Path) -> None:
+        own = site_policy(tmp_path, 'qt_drugs = ["citalopram"]\n')
+        drugs = (order("citalopram"), order("sotalol"))
+        assert names(picture(*drugs).qt_drugs) == ["sotalol"]
+        assert names(picture(*drugs, policy=own).qt_drugs) == ["citalopram"]
+
+    def test_haloperidol_counts_only_by_vein(self) -> None:
+        assert not picture(order("haloperidol", route=ORAL)).qt_drugs
+        assert picture(order("haloperidol", route=IV)).qt_drugs
+
+
+@pytest.mark.parametrize(
+    ("found", "risky"),
+    [([qtc("500")], True), ([qtc("500"), qrs("120")], False), ([qtc("500"), problem("pacemaker")], False)],
+    ids=["sure", "wide QRS", "paced"],
+)
+def test_an_overestimated_qtc_raises_no_critical(found: list[Fact], risky: bool) -> None:
+    assert bool(picture(*found).cardiac_risk) is risky

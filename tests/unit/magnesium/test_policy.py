@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from magnesium.drugs import drugs
 from magnesium.facts import Analyte
 from magnesium.knowledge import KnowledgeError
 from magnesium.policy import Basis, Figure, Limit, Span, load_site
@@ -256,6 +257,14 @@ class TestSite:
             ('zone = "../etc"\n', r"site\.toml"),
             ('order_sign_minimum = "warnign"\n', "Invalid enum value"),
             ("local_codes = 3\n", "local_codes must be a table"),
+            ("max_cards = 0\n", "Expected `int` >= 1"),
+            ('qt_drugs = ["sotalol", "aspirin"]\n', "qt_drugs: drugs.csv has no aspirin among qt_candidate, qt_drug"),
+            (
+                "[drug_times.platnum]\ninterval_days = 7\nreviewed = 2026-12-01\n",
+                "drug_times: no class or ingredient of drugs.csv is called platnum",
+            ),
+            ("[drug_times.platinum]\ninterval_days = 7\n", "missing required field `reviewed`"),
+            ("[drug_times.platinum]\ninterval_days = 0\nreviewed = 2026-12-01\n", "Expected `int` >= 1"),
             ("[magnesium\n", r"policy file site\.toml"),
         ],
     )
@@ -275,3 +284,12 @@ def test_numbers_are_found_under_their_place_in_the_file() -> None:
     assert all(number.id == place for place, number in POLICY.numbers.items())
     assert "magnesium.severe" in POLICY.numbers
     assert "products" not in POLICY.numbers
+
+
+def test_the_qt_drugs_are_those_of_the_specification() -> None:
+    named = {name for name, drug in drugs().items() if any(role.drug_class.code == "qt_drug" for role in drug.roles)}
+    assert named == POLICY.qt_drugs
+
+
+def test_at_most_four_cards_are_shown() -> None:
+    assert POLICY.max_cards == 4

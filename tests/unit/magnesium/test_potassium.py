@@ -25,6 +25,7 @@ from tests.builders import (
     k,
     order,
     problem,
+    quantity,
     statement,
     unreadable,
 )
@@ -248,6 +249,18 @@ class TestRefractory:
     )
     def test_not_applied_within_24_hours_of_an_insulin_infusion(self, insulin: Exposure, shifted: bool) -> None:
         assert refractory(EARLIER, CURRENT, ORDER, insulin) is not shifted
+
+    @pytest.mark.parametrize(("daily", "counts"), [("19.9", False), ("20", True)])
+    def test_potassium_among_other_ingredients_counts_from_the_policy_s_daily_amount(
+        self, daily: str, counts: bool
+    ) -> None:
+        fluid = order(
+            "potassium chloride",
+            days_ago=10,
+            other_ingredients=True,
+            daily_amount=quantity(Analyte.MAGNESIUM_URINE_24H, f"{daily} mmol/d"),
+        )
+        assert refractory(EARLIER, CURRENT, fluid) is counts
 
     def test_thousands_of_results_are_judged_at_once(self) -> None:
         many = [k("3.1 mmol/L", hours_ago=n) for n in range(5_000)]

@@ -113,3 +113,79 @@ class TestDialysis:
 def test_groups_what_means_the_same_to_the_rules(slug: str, group: str) -> None:
     assert getattr(read(acute(slug)), group)
     assert not getattr(read(), group)
+
+
+class TestKidneyReplacementProcedure:
+    """clinical.md §1.6: a procedure within 14 d, not followed by a transplant."""
+
+    @pytest.mark.parametrize(
+        ("ended", "counts"),
+        [
+            (ago(days=14) + MINUTE, True),
+            (ago(days=14), True),
+            (ago(days=14) - MINUTE, False),
+            (on("2026-02-28"), True),
+            (on("2026-02-27"), False),
+            (NOW, True),
+        ],
+    )
+    def test_counts_for_14_days(self, ended: datetime | When, counts: bool) -> None:
+        assert bool(read(problem("kidney_replacement", onset=ended, until=ended)).dialysis) is counts
+
+    def test_one_that_is_running_counts_however_long(self) -> None:
+        assert read(problem("kidney_replacement", onset=ago(days=30))).dialysis
+
+    def test_one_that_ran_for_long_counts_from_its_end(self) -> None:
+        assert read(problem("kidney_replacement", onset=ago(days=30), until=ago(days=2))).dialysis
+
+    def test_one_that_is_still_to_come_does_not_count(self) -> None:
+        assert not read(problem("kidney_replacement", onset=NOW + MINUTE)).dialysis
+
+    @pytest.mark.parametrize(("grafted", "counts"), [(ago(days=1), False), (ago(days=4), True)])
+    def test_ends_with_a_later_transplant(self, grafted: datetime, counts: bool) -> None:
+        done = problem("kidney_replacement", onset=ago(days=3), until=ago(days=3))
+        assert bool(read(done, problem("kidney_transplant", onset=grafted)).dialysis) is counts
+
+
+class TestDaysAfterBirth:
+    """clinical.md §1.10: pregnant, or 7 d postpartum and less."""
+
+    @pytest.mark.parametrize(
+        ("born", "counts"),
+        [(ago(days=7) + MINUTE, True), (ago(days=7), True), (ago(days=7) - MINUTE, False), (None, False)],
+    )
+    def test_a_delivery_counts_for_7_days(self, born: datetime | None, counts: bool) -> None:
+        assert bool(read(problem("delivery", onset=born)).pregnancy) is counts
+
+    @pytest.mark.parametrize("slug", ["pregnancy", "pre_eclampsia_eclampsia", "gestational_diabetes"])
+    @pytest.mark.parametrize(
+        ("ended", "counts"),
+        [(ago(days=7) + MINUTE, True), (ago(days=7), True), (ago(days=7) - MINUTE, False), (NOW + MINUTE, True)],
+    )
+    def test_so_does_a_pregnancy_that_has_ended(self, slug: str, ended: datetime, counts: bool) -> None:
+        assert bool(read(problem(slug, onset=ago(days=280), until=ended)).pregnancy) is counts
+
+
+@pytest.mark.parametrize(
+    ("onset", "until", "counts"),
+    [
+        (None, None, True),
+        (ago(days=365) + MINUTE, None, True),
+        (ago(days=365), None, True),
+        (ago(days=365) - MINUTE, None, False),
+        (ago(days=400), ago(days=365), True),
+        (ago(days=400), ago(days=366), False),
+    ],
+)
+def test_gastrointestinal_bleeding_counts_for_a_year(
+    onset: datetime | None, until: datetime | None, counts: bool
+) -> None:
+    assert bool(read(problem("gi_bleeding", onset=onset, until=until)).of("gi_bleeding")) is counts
+
+
+@pytest.mark.parametrize(
+    ("onset", "counts"),
+    [(None, True), (ago(hours=24) + MINUTE, True), (ago(hours=24), True), (ago(hours=24) - MINUTE, False)],
+)
+def test_a_recorded_bradycardia_counts_for_a_day_or_without_a_date(onset: datetime | None, counts: bool) -> None:
+    assert bool(read(problem("bradycardia", onset=onset)).of("bradycardia")) is counts

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from magnesium import words
-from magnesium.facts import Analyte, Match, Source
+from magnesium.facts import Analyte, ConditionFact, Match, Source
 from magnesium.moment import When
 from magnesium.status import Status
-from tests.builders import NOW, draft, given, k, mg, on, order
+from tests.builders import MINUTE, NOW, POLICY, draft, given, k, mg, on, order, problem
+
+
+def midnight(day: int, month: int = 3) -> datetime:
+    return datetime(2026, month, day, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +27,10 @@ from tests.builders import NOW, draft, given, k, mg, on, order
         (on("2026-03"), "Mar 2026"),
         (on("2026-02"), "Feb 2026"),
         (on("2026"), "2026"),
+        (When(midnight(1), midnight(2)), "1 Mar 2026"),
+        (When(midnight(1), midnight(2) + MINUTE), "Mar 2026"),
+        (When(midnight(1), midnight(1, month=4)), "Mar 2026"),
+        (When(midnight(1), midnight(1, month=4) + MINUTE), "2026"),
     ],
 )
 def test_a_time_is_told_as_precisely_as_it_is_known(when: When, text: str) -> None:
@@ -81,6 +91,9 @@ class TestDrug:
     def test_a_long_name_is_cut_at_60_characters(self, length: int, shown: str) -> None:
         assert words.name(order(label="x" * length)) == shown
 
+    def test_a_long_name_is_not_cut_behind_a_blank(self) -> None:
+        assert words.name(order(label=f"{'x' * 58} {'y' * 9}")) == f"{'x' * 58}…"
+
 
 @pytest.mark.parametrize(
     ("names", "text"),
@@ -101,3 +114,23 @@ def test_names_a_few_and_how_many_more(names: list[str], text: str) -> None:
 def test_a_sentence_begins_with_a_capital_and_keeps_the_rest() -> None:
     assert words.sentence("serum pH and eGFR") == "Serum pH and eGFR"
     assert words.sentence("") == ""
+
+
+@pytest.mark.parametrize(
+    ("fact", "said"),
+    [
+        (problem("long_qt"), "long QT interval"),
+        (problem("long_qt", label="Long QT syndrome 2"), "Long QT syndrome 2"),
+        (problem("alcohol_use_disorder"), "alcohol use disorder"),
+    ],
+)
+def test_a_condition_is_called_as_recorded_else_by_its_name(fact: ConditionFact, said: str) -> None:
+    assert words.condition(fact) == said
+
+
+def test_a_range_of_time_has_the_unit_once_where_both_share_it() -> None:
+    recheck = POLICY.recheck
+    assert words.between(recheck.low_from, recheck.low_to) == "7 to 14 d"
+    assert words.between(recheck.severe, recheck.low_to) == "72 h to 14 d"
+    mixed = msgspec.structs.replace(recheck.severe, days=1, hours=12)
+    assert words.between(recheck.severe, mixed) == "72 h to 1 d 12 h"

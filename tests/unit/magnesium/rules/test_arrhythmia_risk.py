@@ -20,6 +20,7 @@ from tests.builders import (
     acute,
     aged,
     draft,
+    egfr,
     ended_order,
     given,
     iv_magnesium,
@@ -30,6 +31,7 @@ from tests.builders import (
     ordered_test,
     picture,
     problem,
+    qrs,
     qtc,
     site_policy,
     unreadable,
@@ -126,6 +128,25 @@ class TestTorsadesOrLongQtc:
         assert paced.indicator is shown
         assert "Paced rhythm: QTc overestimates." in paced.what
 
+    @pytest.mark.parametrize(("wide", "shown"), [("119", CRITICAL), ("120", WARNING)])
+    def test_a_wide_qrs_is_one_step_lower_and_said(self, wide: str, shown: Indicator) -> None:
+        found = finding(qtc("510"), qrs(wide), LOW_MG, NORMAL_K)
+        assert found.indicator is shown
+        said = f"QRS {wide} ms (14 Mar 2026 12:00): QTc overestimates."
+        assert (said in found.what) is (shown is WARNING)
+
+    def test_a_newer_qtc_that_could_not_be_read_holds_it_at_warning_and_is_said(self) -> None:
+        found = finding(qtc("510", hours_ago=2), unreadable(Analyte.QTC), LOW_MG, NORMAL_K)
+        assert found.indicator is WARNING
+        assert "A newer QTc could not be read: look it up in the chart or repeat it." in found.act
+        assert indicator(TORSADES, qtc("510", hours_ago=2), unreadable(Analyte.QTC), LOW_MG) is CRITICAL
+
+    @pytest.mark.parametrize(("value", "told"), [("480", False), ("481", True), ("499", True)])
+    def test_a_borderline_qtc_is_told_and_raises_nothing(self, value: str, told: bool) -> None:
+        found = finding(qtc(value), SOTALOL, LOW_MG, NORMAL_K)
+        assert found.indicator is WARNING
+        assert (f"QTc {value} ms (14 Mar 2026 12:00), borderline." in found.what) is told
+
     def test_torsades_of_a_paced_heart_is_not(self) -> None:
         assert indicator(TORSADES, qtc("510"), problem("pacemaker"), LOW_MG) is CRITICAL
 
@@ -180,7 +201,10 @@ class TestDigoxin:
         found = finding(DIGOXIN, LOW_MG, k("3.2 mmol/L"), HEALTHY_KIDNEYS)
         assert found.summary == "Digoxin with low Mg 1.4 mg/dL and K 3.2 mmol/L: risk of arrhythmia"
         assert found.why == ("Low magnesium raises sensitivity to digoxin toxicity.",)
-        assert found.act[0] == "Correct potassium; recheck within 24 h."
+        assert found.act[0] == (
+            "Correct magnesium with potassium, which alone often does not hold; recheck K within 24 h; "
+            "the need for potassium falls once magnesium is repleted."
+        )
         assert {Proposal.MAGNESIUM_ORAL, Proposal.POTASSIUM} <= set(found.proposals)
 
     def test_stopped_it_does_not_count(self) -> None:
@@ -406,3 +430,30 @@ class TestRestraint:
         assert found.indicator is WARNING
         assert found.act[0] == "Measure serum magnesium now."
         assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
+
+
+def test_the_potassium_guard_is_said_beside_the_potassium() -> None:
+    """clinical.md §2.9: emergency text is still shown, with the guard beside it."""
+    found = finding(DIGOXIN, NORMAL_MG, k("2.8 mmol/L"), egfr("15"))
+    assert found.act[:2] == (
+        "Correct potassium.",
+        "Kidney function impaired: potassium per nephrology, recheck within hours.",
+    )
+    assert Proposal.POTASSIUM not in found.proposals
+
+
+def test_a_newer_potassium_that_could_not_be_read_is_said() -> None:
+    found = finding(DIGOXIN, NORMAL_MG, k("2.8 mmol/L", hours_ago=2), unreadable(Analyte.POTASSIUM), HEALTHY_KIDNEYS)
+    assert found.indicator is WARNING
+    assert "A newer potassium could not be read: look it up in the chart or repeat it." in found.act
+
+
+def test_a_condition_without_words_of_its_own_is_named_as_people_do() -> None:
+    assert "Long QT interval." in finding(problem("long_qt"), LOW_MG, NORMAL_K).what
+
+
+def test_a_candidate_that_the_site_counts_is_judged_when_ordered(tmp_path: Path) -> None:
+    own = site_policy(tmp_path, 'qt_drugs = ["ondansetron"]\n')
+    found = (LOW_MG, NORMAL_K, draft("ondansetron"))
+    assert indicator(*found) is None
+    assert indicator(*found, policy=own) is WARNING

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from magnesium.facts import LabResult
+from magnesium.facts import Analyte, LabResult
 from magnesium.moment import When
 from magnesium.rules.cause_of_hypomagnesemia import judge
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown
@@ -19,6 +19,7 @@ from tests.builders import (
     creatinine,
     egfr,
     iv_magnesium,
+    lab,
     mg,
     order,
     picture,
@@ -81,7 +82,7 @@ class TestFemg:
             "urine creatinine 100 mg/dL",
             "Mg 1.0 mg/dL",
             "creatinine 1 mg/dL",
-            "eGFR 60 or more",
+            "eGFR 90 mL/min/1.73m2",
         ):
             assert part in found.what[0]
         assert {LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL} <= set(found.evidence.facts)
@@ -91,7 +92,7 @@ class TestFemg:
         found = finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL)
         assert found.what[0] == (
             "FEMg 5.0 % from urine Mg 3.5 mg/dL, urine creatinine 100 mg/dL, Mg 1.0 mg/dL and creatinine 1 mg/dL "
-            "(14 Mar 2026 12:00); eGFR 60 or more."
+            "(14 Mar 2026 12:00); eGFR 90 mL/min/1.73m2."
         )
 
     @pytest.mark.parametrize(
@@ -171,3 +172,60 @@ class TestSilence:
 
     def test_a_minor_is_told_whom_the_limits_are_for(self) -> None:
         assert any(line.startswith("Under 18") for line in finding(LOW, patient=aged(10)).act)
+
+
+class TestUrineOfADay:
+    """clinical.md §1.3: more than 1 mmol a day with low magnesium and none given is renal wasting."""
+
+    @pytest.mark.parametrize(
+        ("amount", "reading", "act"),
+        [
+            ("1.01 mmol/d", "suggests renal wasting", "Look for renal wasting: drugs first, then tubular disease."),
+            ("1 mmol/d", "does not suggest renal wasting", "Look for gut loss, poor absorption or low intake."),
+            ("24.1 mg/d", "suggests renal wasting", "Look for renal wasting: drugs first, then tubular disease."),
+            ("24 mg/d", "does not suggest renal wasting", "Look for gut loss, poor absorption or low intake."),
+        ],
+    )
+    def test_answers_without_an_femg(self, amount: str, reading: str, act: str) -> None:
+        found = finding(LOW, lab(Analyte.MAGNESIUM_URINE_24H, amount))
+        assert found.summary == f"Low magnesium, 24-h urine Mg {amount}: {reading}"
+        assert f"24-h urine Mg {amount} (14 Mar 2026 12:00): {reading}." in found.what
+        assert found.act[0] == act
+        assert found.proposals == ()
+
+    def test_one_that_cannot_be_read_is_told_and_the_spot_urine_still_asked_for(self) -> None:
+        found = finding(LOW, lab(Analyte.MAGNESIUM_URINE_24H, "3 mmol/d"), iv_magnesium(hours_ago=20))
+        assert found.summary.endswith("urine Mg and creatinine would tell renal from gut loss")
+        assert any("not interpretable: magnesium given" in line for line in found.what)
+        assert found.proposals == (Proposal.URINE_MAGNESIUM,)
+
+    def test_is_told_beside_an_femg(self) -> None:
+        daily = lab(Analyte.MAGNESIUM_URINE_24H, "3 mmol/d")
+        found = finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL, daily)
+        assert "24-h urine Mg 3 mmol/d (14 Mar 2026 12:00): suggests renal wasting." in found.what
+        assert found.summary.startswith("Low magnesium, FEMg 5.0 %")
+
+
+@pytest.mark.parametrize(
+    ("kidneys", "said"),
+    [([problem("ckd_stage_5")], "chronic kidney disease of stage 4 or 5"), ([], "kidney function unknown or too old")],
+)
+def test_kidney_function_without_an_egfr_is_said_in_words(kidneys: list[Fact], said: str) -> None:
+    samples = (urine_creatinine("100 mg/dL"), creatinine("1 mg/dL"), urine_mg("0.7 mg/dL"))
+    assert finding(LOW, *samples, *kidneys, patient=aged(None)).what[0].endswith(f"; {said}.")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ([problem("hypophosphatemia")], ("Correct low phosphate: less magnesium is then filtered or lost.",)),
+        (
+            [problem("hypophosphatemia"), problem("metabolic_acidosis")],
+            ("Correct acidosis and low phosphate: less magnesium is then filtered or lost.",),
+        ),
+        ([problem("burn")], ()),
+    ],
+)
+def test_what_lessens_the_loss_once_corrected_is_said(found: list[Fact], said: tuple[str, ...]) -> None:
+    assert finding(LOW, *found).act[1:] == said
+    assert finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL, *found).act[1:] == said

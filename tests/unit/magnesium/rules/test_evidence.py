@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,13 +32,16 @@ from tests.builders import (
     creatinine,
     draft,
     egfr,
+    iv_magnesium,
     k,
     lab,
     mg,
     order,
     picture,
     problem,
+    qrs,
     qtc,
+    site_policy,
     urine_creatinine,
     urine_mg,
 )
@@ -61,9 +65,15 @@ HEALTHY, POOR = egfr("90"), egfr("20")
 LOW_CA, ALBUMIN = calcium("7.0 mg/dL", hours_ago=2), albumin("3.5 g/dL", hours_ago=2)
 NOW_MG, CREATININE = mg("1.0 mg/dL"), creatinine("1 mg/dL")
 URINE_MG, URINE_CREATININE = urine_mg("3.5 mg/dL"), urine_creatinine("100 mg/dL")
+DAILY_MG = lab(Analyte.MAGNESIUM_URINE_24H, "3 mmol/d")
+WIDE_QRS, BLEEDING = qrs("140"), problem("gi_bleeding")
 URINE_CA = lab(Analyte.CALCIUM_URINE, "5 mg/dL")
 
+OF_MAGNESIUM = {"magnesium.severe", "magnesium.low", "magnesium.borderline"}
+OF_BORDERLINE_QTC = {"ecg.qtc_borderline_male", "ecg.qtc_borderline_female"}
+OF_ECG = {"ecg.qtc_long", "ecg.qrs_wide"} | OF_BORDERLINE_QTC
 OF_POTASSIUM = {f"potassium.{name}" for name in ("low", "moderate", "severe")}
+DOSE = iv_magnesium(hours_ago=13)
 OF_URINE_CALCIUM = {"urine.low_calcium", "urine.high_calcium"}
 OF_CAUSE = {"femg.filterable", "femg.renal", "femg.extrarenal", "kidney.full", "kidney.reduced"}
 OF_WASTING = {"magnesium.severe", "magnesium.low", "magnesium.borderline", "potassium.low", "exposure.chronic"}
@@ -80,7 +90,7 @@ def evidence(judge: Judge, *found: Fact, **more: Any) -> Evidence:
     [
         (
             arrhythmia_risk.judge,
-            [LOW_MG, LOW_K, LONG_QTC, TORSADES, LONG_QT, PACED, DIGOXIN, SOTALOL],
+            [LOW_MG, LOW_K, LONG_QTC, WIDE_QRS, TORSADES, LONG_QT, PACED, DIGOXIN, SOTALOL],
             [FUROSEMIDE, PREGNANT],
         ),
         (arrhythmia_risk.judge, [LOW_MG, LOW_K, DIGOXIN, FUROSEMIDE_DRAFT], [THIAZIDE]),
@@ -92,13 +102,17 @@ def evidence(judge: Judge, *found: Fact, **more: Any) -> Evidence:
         (hypomagnesemia.judge, [LOW_MG, NORMAL_MG_TOO, POOR], [DIGOXIN, SOTALOL, LONG_QT]),
         (hypomagnesemia.judge, [BORDERLINE_MG, DIGOXIN, LONG_QT], []),
         (hypomagnesemia.judge, [STALE_MG], [DIGOXIN]),
+        (hypomagnesemia.judge, [LOW_MG, qtc("490"), lab(Analyte.MAGNESIUM_IONIZED, "0.40 mmol/L")], [WIDE_QRS]),
+        (hypomagnesemia.judge, [mg("1.4 mg/dL", hours_ago=30), mg("2.0 mg/dL", hours_ago=12), DOSE], [DIGOXIN]),
         (refractory_hypokalemia.judge, [LOW_K, EARLIER_K, KCL, LOW_MG, DIGOXIN], [FUROSEMIDE, POOR]),
         (refractory_hypokalemia.judge, [LOW_K, EARLIER_K, KCL, LOW_MG, OXIDE_DRAFT], [KCL_DRAFT]),
         (hypokalemia.judge, [LOW_K, LOW_MG], [DIGOXIN, POOR]),
         (hypokalemia.judge, [LOW_K, STALE_MG], []),
         (hypokalemia.judge, [LOW_K, LOW_MG, OXIDE_DRAFT], [KCL_DRAFT]),
         (hypocalcemia.judge, [LOW_CA, ALBUMIN, LOW_MG, LONG_QTC, SEIZURE, DIGOXIN], [FUROSEMIDE, POOR]),
-        (magnesium_wasting_drug.judge, [LOW_MG, FUROSEMIDE], [DIGOXIN]),
+        (magnesium_wasting_drug.judge, [LOW_MG, FUROSEMIDE], [DIGOXIN, BLEEDING]),
+        (magnesium_wasting_drug.judge, [LOW_MG, order("omeprazole", days_ago=100), BLEEDING], [DIGOXIN]),
+        (magnesium_wasting_drug.judge, [LOW_MG, draft("omeprazole"), BLEEDING], [DIALYSIS]),
         (magnesium_wasting_drug.judge, [LOW_MG, LOW_K, FUROSEMIDE_DRAFT, DIGOXIN], [POOR, KCL]),
         (magnesium_monitoring.judge, [OLD_MG, AMPHOTERICIN, DIGOXIN], [FUROSEMIDE]),
         (magnesium_safety.judge, [HIGH_MG, OXIDE, DIALYSIS, INJURED, CKD, PREGNANT], [DIGOXIN]),
@@ -110,10 +124,27 @@ def evidence(judge: Judge, *found: Fact, **more: Any) -> Evidence:
         ),
         (cause_of_hypomagnesemia.judge, [NOW_MG, URINE_CA, URINE_CREATININE, LOW_K], [DIGOXIN]),
         (cause_of_hypomagnesemia.judge, [NOW_MG], [DIGOXIN]),
+        (cause_of_hypomagnesemia.judge, [NOW_MG, DAILY_MG], [DIGOXIN]),
+        (
+            cause_of_hypomagnesemia.judge,
+            [NOW_MG, CREATININE, URINE_MG, URINE_CREATININE, HEALTHY, DAILY_MG],
+            [DIGOXIN],
+        ),
     ],
 )
 def test_every_fact_used_is_named_and_no_other(judge: Judge, used: list[Fact], unused: list[Fact]) -> None:
     assert set(evidence(judge, *used, *unused).facts) == set(used)
+
+
+def test_diuretics_and_urine_calcium_are_named_although_no_listed_cause_rests_on_them(tmp_path: Path) -> None:
+    one_cause = site_policy(tmp_path, "[differential.most]\nvalue = 1\nreviewed = 2026-01-01\n")
+    chart: list[Fact] = [NOW_MG, CREATININE, URINE_MG, URINE_CREATININE, HEALTHY, FUROSEMIDE, THIAZIDE, URINE_CA]
+    judge = cause_of_hypomagnesemia.judge
+    assert {FUROSEMIDE, THIAZIDE, URINE_CA} <= set(evidence(judge, *chart, policy=one_cause).facts)
+    # One that may or may not be low speaks neither for nor against a cause.
+    open_calcium = lab(Analyte.CALCIUM_CREATININE, "<0.3 mmol/mmol")
+    assert open_calcium in evidence(judge, NOW_MG, CREATININE, URINE_MG, URINE_CREATININE, HEALTHY, open_calcium).facts
+    assert open_calcium in evidence(judge, NOW_MG, open_calcium).facts
 
 
 @pytest.mark.parametrize(
@@ -122,9 +153,15 @@ def test_every_fact_used_is_named_and_no_other(judge: Judge, used: list[Fact], u
         (
             arrhythmia_risk.judge,
             [LOW_MG, DIGOXIN],
-            {"ecg.qtc_long", "magnesium.severe", "magnesium.low", "potassium.target"} | OF_POTASSIUM,
+            OF_ECG | {"magnesium.severe", "magnesium.low", "potassium.target"} | OF_POTASSIUM,
         ),
-        (hypomagnesemia.judge, [LOW_MG], {"magnesium.severe", "magnesium.low", "magnesium.borderline"}),
+        (hypomagnesemia.judge, [LOW_MG], OF_MAGNESIUM),
+        (hypomagnesemia.judge, [LOW_MG, qtc("490")], OF_MAGNESIUM | OF_BORDERLINE_QTC),
+        (
+            hypomagnesemia.judge,
+            [mg("1.4 mg/dL", hours_ago=30), mg("2.0 mg/dL", hours_ago=12), DOSE],
+            OF_MAGNESIUM | {"magnesium.after_dose"},
+        ),
         (
             refractory_hypokalemia.judge,
             [LOW_K, EARLIER_K, KCL],
@@ -154,6 +191,7 @@ def test_every_fact_used_is_named_and_no_other(judge: Judge, used: list[Fact], u
         (cause_of_hypomagnesemia.judge, [NOW_MG], OF_CAUSE),
         (cause_of_hypomagnesemia.judge, [NOW_MG, URINE_CA, URINE_CREATININE], OF_CAUSE | OF_URINE_CALCIUM),
         (cause_of_hypomagnesemia.judge, [NOW_MG, CREATININE, URINE_MG, URINE_CREATININE], OF_CAUSE),
+        (cause_of_hypomagnesemia.judge, [NOW_MG, DAILY_MG], OF_CAUSE | {"urine.daily_magnesium"}),
     ],
 )
 def test_every_limit_of_the_rule_is_named(judge: Judge, found: list[Fact], thresholds: set[str]) -> None:

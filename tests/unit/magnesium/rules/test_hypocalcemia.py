@@ -24,6 +24,7 @@ from tests.builders import (
     order,
     picture,
     problem,
+    qrs,
     qtc,
     unreadable,
 )
@@ -91,6 +92,13 @@ class TestTable:
         assert indicator(LOW_MG, LOW_CA, *paced) is WARNING
         assert indicator(LOW_MG, ionized("0.79 mmol/L"), *paced) is CRITICAL
         assert indicator(LOW_MG, LOW_CA, *paced, acute("tetany")) is CRITICAL
+
+    @pytest.mark.parametrize(("wide", "shown"), [("119", CRITICAL), ("120", WARNING)])
+    def test_a_qtc_beside_a_wide_qrs_is_one_step_lower(self, wide: str, shown: Indicator) -> None:
+        assert indicator(LOW_MG, LOW_CA, qtc("510"), qrs(wide)) is shown
+
+    def test_a_qtc_before_one_that_could_not_be_read_is_one_step_lower(self) -> None:
+        assert indicator(LOW_MG, LOW_CA, qtc("510", hours_ago=1), unreadable(Analyte.QTC)) is WARNING
 
     def test_a_total_without_albumin_is_information_whatever_else(self) -> None:
         found = finding(LOW_MG, calcium("7.5 mg/dL"), acute("tetany"), qtc("510"))

@@ -64,7 +64,8 @@ def test_low_magnesium_asks_to_correct_both() -> None:
     assert found.summary == "Low potassium (K 3.2 mmol/L) and low magnesium (Mg 1.4 mg/dL)"
     assert found.proposals == (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM, Proposal.POTASSIUM)
     assert (
-        found.act[0] == "Correct both; recheck K within 24 h; the need for potassium falls once magnesium is repleted."
+        found.act[0] == "Correct magnesium with potassium, which alone often does not hold; recheck K within 24 h; "
+        "the need for potassium falls once magnesium is repleted."
     )
 
 

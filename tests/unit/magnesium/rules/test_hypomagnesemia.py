@@ -26,8 +26,10 @@ from tests.builders import (
     given,
     iv_magnesium,
     k,
+    lab,
     mg,
     order,
+    ordered_test,
     picture,
     problem,
     qtc,
@@ -91,13 +93,13 @@ class TestTable:
         ("company", "reasons"),
         [
             ([order("sotalol"), order("digoxin")], ("Heart rhythm at stake: sotalol and digoxin.",)),
-            ([problem("long_qt")], ("Long QT syndrome.",)),
+            ([problem("long_qt")], ("Long QT interval.",)),
             ([order("furosemide"), order("tacrolimus")], ("May waste magnesium: furosemide and tacrolimus.",)),
             (
                 [order("sotalol"), problem("long_qt"), order("furosemide"), order("tacrolimus")],
                 (
                     "Heart rhythm at stake: sotalol.",
-                    "Long QT syndrome.",
+                    "Long QT interval.",
                     "May waste magnesium: furosemide and tacrolimus.",
                 ),
             ),
@@ -322,3 +324,45 @@ def test_on_order_hooks_a_drafted_replacement_is_not_proposed_again() -> None:
 
 def test_the_clock_is_the_one_it_is_given() -> None:
     assert indicator(LOW, as_of=NOW.replace(year=2027)) is INFO
+
+
+class TestRecheckAfterADose:
+    BEFORE, AFTER, DOSE = mg("1.4 mg/dL", hours_ago=40), mg("2.0 mg/dL", hours_ago=12), iv_magnesium(hours_ago=13)
+
+    def test_asks_for_a_recheck_once_the_dose_is_over(self) -> None:
+        found = finding(self.BEFORE, self.AFTER, self.DOSE, setting=INPATIENT)
+        assert found.indicator is INFO
+        assert found.summary == "Magnesium was low; Mg 2.0 mg/dL was drawn soon after an intravenous dose. Recheck."
+        assert found.act == ("Recheck serum magnesium.",)
+        assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
+
+    @pytest.mark.parametrize(
+        ("more", "reason"),
+        [
+            (iv_magnesium(hours_ago=12), "magnesium given by vein too lately for a recheck"),
+            (ordered_test(at=NOW), "a serum magnesium is already ordered"),
+            (problem("palliative_care"), "palliative care"),
+        ],
+    )
+    def test_is_silent_while_it_would_flatter_or_is_on_its_way(self, more: Fact, reason: str) -> None:
+        verdict = judge(picture(self.BEFORE, self.AFTER, self.DOSE, more, setting=INPATIENT))
+        assert verdict == Quiet(Topic.HYPOMAGNESEMIA, reason)
+
+    def test_a_borderline_value_is_no_better(self) -> None:
+        assert indicator(self.BEFORE, mg("1.6 mg/dL", hours_ago=12), self.DOSE, setting=INPATIENT) is INFO
+
+
+class TestWhatIsToldBeside:
+    def test_a_borderline_qtc(self) -> None:
+        assert "QTc 490 ms (14 Mar 2026 12:00), borderline." in finding(LOW, qtc("490")).what
+        assert not any("QTc" in line for line in finding(LOW, qtc("480")).what)
+
+    def test_ionized_magnesium_is_shown_and_not_judged(self) -> None:
+        ionized = lab(Analyte.MAGNESIUM_IONIZED, "0.40 mmol/L")
+        assert "Ionized Mg 0.40 mmol/L (14 Mar 2026 12:00): shown, not judged." in finding(LOW, ionized).what
+
+    @pytest.mark.parametrize("magnesium", [LOW, BORDERLINE])
+    def test_a_newer_one_that_could_not_be_read_is_said_once(self, magnesium: LabResult) -> None:
+        found = finding(magnesium, order("digoxin"), unreadable(), HEALTHY_KIDNEYS)
+        said = "A newer magnesium could not be read: look it up in the chart or repeat it."
+        assert found.act.count(said) == 1

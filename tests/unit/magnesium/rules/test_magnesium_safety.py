@@ -256,7 +256,7 @@ class TestRestraint:
         found = finding(TOXIC, OXIDE, unreadable(hours_ago=1))
         assert found.indicator is WARNING
         assert ANTIDOTE in found.act
-        assert "A newer magnesium could not be read: check it in the chart or repeat it." in found.act
+        assert "A newer magnesium could not be read: look it up in the chart or repeat it." in found.act
 
     def test_a_normal_value_of_a_suspect_specimen_is_unknown(self) -> None:
         assert judge(picture(mg("5.0 mg/dL", hemolyzed="HEM"), OXIDE)) == SAFE

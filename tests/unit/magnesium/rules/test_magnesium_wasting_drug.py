@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -32,6 +33,7 @@ from tests.builders import (
     picture,
     problem,
     qtc,
+    site_policy,
     statement,
     unreadable,
 )
@@ -481,3 +483,70 @@ class TestRestraint:
     def test_drafted_magnesium_beside_it_is_not_proposed_again(self) -> None:
         found = finding(LOW, draft("furosemide"), draft("magnesium oxide", route=ORAL, selected=False), HEALTHY_KIDNEYS)
         assert Proposal.MAGNESIUM_ORAL not in found.proposals
+
+
+class TestWhatAProtonPumpInhibitorIsFor:
+    PPI = order("omeprazole", days_ago=400)
+
+    @pytest.mark.parametrize(
+        ("reason", "said"),
+        [
+            ([problem("gi_bleeding", onset=ago(days=365))], "for gastrointestinal bleeding"),
+            ([problem("barrett_esophagus", label="Barrett's esophagus")], "for Barrett's esophagus"),
+            ([problem("zollinger_ellison_syndrome")], "for Zollinger-Ellison syndrome"),
+            (
+                [order("aspirin"), problem("barrett_esophagus", label="Barrett's esophagus")],
+                "on aspirin and for Barrett's esophagus",
+            ),
+        ],
+    )
+    def test_keeps_it(self, reason: list[Fact], said: str) -> None:
+        found = finding(LOW, self.PPI, *reason)
+        assert found.act == (f"Proton pump inhibitor: needs gastroprotection {said}: discuss before any change.",)
+
+    def test_bleeding_of_long_ago_does_not(self) -> None:
+        found = finding(LOW, self.PPI, problem("gi_bleeding", onset=ago(days=366)))
+        assert "Still needed?" not in found.act[0]
+        assert "still needed?" in found.act[0]
+
+    def test_says_that_magnesium_alone_may_not_correct_it(self) -> None:
+        quarter = "In about a quarter of reviewed cases magnesium alone did not correct it on a proton pump inhibitor."
+        assert quarter in finding(LOW, self.PPI).why
+        assert quarter not in finding(LOW, order("furosemide")).why
+
+
+@pytest.mark.parametrize(
+    "found",
+    [[LOW, order("furosemide")], [LOW, draft("furosemide")], [BORDERLINE, draft("cisplatin")]],
+    ids=["in force", "drafted", "borderline"],
+)
+def test_a_newer_magnesium_that_could_not_be_read_is_said_once(found: list[Fact]) -> None:
+    said = "A newer magnesium could not be read: look it up in the chart or repeat it."
+    assert finding(*found, unreadable(), HEALTHY_KIDNEYS).act.count(said) == 1
+
+
+def test_the_site_s_interval_decides_whether_a_baseline_is_asked_for(tmp_path: Path) -> None:
+    own = site_policy(tmp_path, "[drug_times.platinum]\ninterval_days = 7\nreviewed = 2026-12-01\n")
+    week_old = mg("2.0 mg/dL", days_ago=8)
+    assert indicator(week_old, draft("cisplatin")) is None
+    assert indicator(week_old, draft("cisplatin"), policy=own) is INFO
+    assert indicator(mg("2.0 mg/dL", days_ago=7), draft("cisplatin"), policy=own) is None
+
+
+@pytest.mark.parametrize(
+    ("drug", "said"),
+    [
+        (order("oxaliplatin"), ("Also reported with low magnesium: oxaliplatin (weak evidence).",)),
+        (
+            order("gentamicin", route=Route.UNKNOWN),
+            ("Also reported with low magnesium: gentamicin (route unknown).",),
+        ),
+        (ended_order("gentamicin", route=Route.UNKNOWN), ()),
+        (order("gentamicin", route=Route.LOCAL), ()),
+        (order("carboplatin", route=Route.UNKNOWN), ()),
+    ],
+)
+def test_what_is_only_reported_is_shown_and_makes_no_card(drug: Exposure, said: tuple[str, ...]) -> None:
+    """clinical.md §1.7: shown only."""
+    assert finding(LOW, order("furosemide"), drug).what[2:] == said
+    assert indicator(LOW, drug) is None

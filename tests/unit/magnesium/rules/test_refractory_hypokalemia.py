@@ -90,7 +90,8 @@ class TestMagnesiumLow:
             == "Potassium stays low despite replacement (K 3.2 mmol/L) and magnesium is low (Mg 1.4 mg/dL)"
         )
         assert (
-            found.act[0] == "Replace magnesium with potassium, which alone often does not hold; recheck K within 24 h."
+            found.act[0] == "Correct magnesium with potassium, which alone often does not hold; recheck K within 24 h; "
+            "the need for potassium falls once magnesium is repleted."
         )
         assert found.proposals == (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM)
         (why,) = found.why
@@ -191,7 +192,7 @@ class TestDrivers:
             (given("cisplatin", route=IV), "cisplatin"),
             (problem("diarrhea"), "diarrhea"),
             (problem("alcohol_use_disorder"), "alcohol use disorder"),
-            (problem("bartter_syndrome"), "bartter syndrome"),
+            (problem("bartter_syndrome"), "Bartter syndrome"),
             (problem("hyperaldosteronism", label="Conn syndrome"), "Conn syndrome"),
         ],
     )
