@@ -88,7 +88,8 @@ LOCK = env -u UV_FIND_LINKS UV_CUSTOM_COMPILE_COMMAND='make lock' \
 .PHONY: lock
 lock: $(VENV)/dev.stamp ## Pin and hash what pyproject.toml asks for
 	@$(LOCK) pyproject.toml --output-file requirements/runtime.txt
-	@$(LOCK) pyproject.toml --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	@$(LOCK) pyproject.toml --group dev --extra otel --extra redis --constraint requirements/runtime.txt \
+	    --output-file requirements/dev.txt
 	@$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 
 .PHONY: clean
