@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
-import limits
 import msgspec
 
 from cds_service.settings import DEFAULT_PREFETCH_KEYS, PrefetchKeys, SettingsError, with_keys
@@ -32,8 +31,9 @@ ALGORITHMS: Final = ("ES256", "ES384", "RS256", "RS384")
 
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
-_Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+_Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$")]
 _EVERY_TOPIC: Final = "all"
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 
 
 class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -48,21 +48,21 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     tenants: tuple[_Text, ...] = ()
     """``tenant`` of its tokens; empty: tokens name none."""
     jwks_file: str = ""
-    """Its public keys, beside the clients file."""
+    """Its public keys (a JWK set), beside the clients file; nothing is fetched then."""
     jwks_url: str = ""
-    """Where its public keys are fetched; a token's ``jku`` must be exactly this."""
+    """Where its public keys are fetched if there is no file. A token's ``jku``, if it has one, must be exactly this."""
     algorithms: tuple[Literal["ES256", "ES384", "RS256", "RS384"], ...] = ("ES384", "RS384")
     audiences: tuple[_Text, ...] = ()
     """What it puts into ``aud`` instead of the address it calls."""
     certificates: tuple[_Fingerprint, ...] = ()
-    """SHA-256 of the certificates it may show to the trusted proxy; empty: none is asked for."""
+    """SHA-256 of the certificates of which it has to show one to the trusted proxy; empty: none is asked for."""
 
     # What it may do
     services: tuple[_Text, ...] = tuple(service.id for service in SERVICES)
     origins: tuple[_Text, ...] = ()
     """Web origins from which browsers may call on its behalf."""
     rate_limit: str = ""
-    """Most calls, as ``COUNT/UNIT`` (``1200/minute``); empty: no limit."""
+    """Most calls, as ``COUNT/UNIT`` (``1200/minute``), of all its users together; empty: no limit."""
 
     # What is asked of it
     fhir_servers: tuple[_Text, ...] = ()
@@ -76,7 +76,8 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     selection_behavior: SelectionBehavior = SelectionBehavior.AT_MOST_ONE
     suggestions: bool = True
     extensions: bool = True
-    max_cards: Annotated[int, msgspec.Meta(ge=1)] = 4
+    max_cards: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """None: as the policy says."""
     order_sign_minimum: Literal["", "info", "warning", "critical"] = ""
     """Empty: as the policy says."""
     source_label: _Text = "Magnesium CDS"
@@ -94,7 +95,7 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """Return how it wants its cards."""
         minimum = self.order_sign_minimum or policy.order_sign_minimum
         return Presentation(
-            max_cards=self.max_cards,
+            max_cards=self.max_cards or policy.max_cards,
             selection_behavior=self.selection_behavior,
             suggestions=self.suggestions,
             extensions=self.extensions,
@@ -131,8 +132,12 @@ def load_clients(path: Path) -> tuple[Client, ...]:
         except msgspec.ValidationError as error:
             wrong.append(f"{name}: {error}")
             continue
+        plain = tuple(plain_fingerprint(certificate) for certificate in client.certificates)
+        client = msgspec.structs.replace(client, certificates=plain)
         clients.append(client)
         wrong += [f"{name}: {text}" for text in _troubles(client, path.parent)]
+        if "name" in {*table, *file.defaults}:
+            wrong.append(f"{name}: name: is what heads the table")
     wrong += _shared_identities(clients)
     if not file.clients:
         wrong.append("there is no client: add a table [clients.NAME]")
@@ -144,10 +149,17 @@ def load_clients(path: Path) -> tuple[Client, ...]:
     )
 
 
+def plain_fingerprint(text: str) -> str:
+    """Return the fingerprint of a certificate in one spelling: ``AA:BB:…`` as ``aabb…``."""
+    return text.strip().replace(":", "").lower()
+
+
 def _troubles(client: Client, folder: Path) -> Iterable[str]:
     """Yield what is wrong with a client beyond the types of its fields."""
     yield from _identity_troubles(client, folder)
     known = {service.id for service in SERVICES}
+    if not client.services:
+        yield f"services: name at least one of {', '.join(sorted(known))}"
     for service in sorted(set(client.services) - known):
         yield f"services: there is no {service}; there are {', '.join(sorted(known))}"
     yield from _address_troubles(client)
@@ -159,18 +171,19 @@ def _troubles(client: Client, folder: Path) -> Iterable[str]:
             client.keys()
     except ValueError as error:
         yield f"prefetch_keys: {error}"
-    try:
-        if client.rate_limit:
-            limits.parse(client.rate_limit)
-    except ValueError:
-        yield "rate_limit: must be COUNT/UNIT, such as 1200/minute"
+    if client.rate_limit and not _RATE.fullmatch(client.rate_limit):
+        yield "rate_limit: must be COUNT/UNIT, such as 1200/minute, with a second, minute, hour or day"
 
 
 def _identity_troubles(client: Client, folder: Path) -> Iterable[str]:
+    if client.name == OPEN:
+        yield "is the name of everybody in the dev profile: choose another"
     if not client.issuer and not client.certificates:
         yield "issuer: is missing; a client is known by its tokens (issuer) or by certificates"
-    if client.issuer and bool(client.jwks_file) == bool(client.jwks_url):
-        yield "jwks_file, jwks_url: give exactly one of them"
+    if not client.issuer and (client.tenants or client.jwks_file or client.jwks_url or client.audiences):
+        yield "issuer: is missing; tenants, jwks_file, jwks_url and audiences are about its tokens"
+    if client.issuer and not client.jwks_file and not client.jwks_url:
+        yield "jwks_file, jwks_url: one of them is needed, for its public keys"
     if client.jwks_file and not (folder / client.jwks_file).is_file():
         yield f"jwks_file: there is no file {client.jwks_file}"
     if client.jwks_url and not _plain(client.jwks_url, scheme="https"):
@@ -191,8 +204,11 @@ def _address_troubles(client: Client) -> Iterable[str]:
 
 
 def _is_origin(text: str) -> bool:
-    parts = urlsplit(text)
-    return parts.scheme in {"http", "https"} and bool(parts.netloc) and text == f"{parts.scheme}://{parts.netloc}"
+    """Whether a browser may send this: scheme and host in small letters, the port if it is not the usual one."""
+    try:
+        return Base.of(text).url == text and not Base.of(text).path
+    except NotAllowedError:
+        return False
 
 
 def _plain(url: str, *, scheme: str = "") -> bool:
