@@ -17,9 +17,11 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 MEDIA_TYPE = "application/json"
+_FEEDBACK_AGAIN_SECONDS = 30
 
 
 class IssueCode(StrEnum):
@@ -35,6 +37,11 @@ class IssueCode(StrEnum):
     TOO_LONG = "too-long"
     INCOMPLETE = "incomplete"
     EXCEPTION = "exception"
+    LOGIN = "login"
+    FORBIDDEN = "forbidden"
+    THROTTLED = "throttled"
+    TRANSIENT = "transient"
+    TIMEOUT = "timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,54 @@ def unsupported_media_type(text: str) -> RequestError:
     return RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, (Issue(IssueCode.NOT_SUPPORTED, text),))
 
 
+def unauthorized() -> RequestError:
+    """Return the error for a caller who is not known: one sentence, whatever the reason is."""
+    text = "The caller is not known. Every call needs a token of its own, of a client that is registered here."
+    return RequestError(HTTPStatus.UNAUTHORIZED, (Issue(IssueCode.LOGIN, text),), {"WWW-Authenticate": "Bearer"})
+
+
+def forbidden_service() -> RequestError:
+    """Return the error for a client that may not call this service."""
+    text = "This client is not registered for this service."
+    return RequestError(HTTPStatus.FORBIDDEN, (Issue(IssueCode.FORBIDDEN, text),))
+
+
+def forbidden_address() -> RequestError:
+    """Return the error for a caller on another machine, in the dev profile."""
+    text = (
+        "This service is set up for trying things out, and answers its own machine only"
+        " (MAGNESIUM_CDS_PROFILE, MAGNESIUM_CDS_DEV_NETWORKS)."
+    )
+    return RequestError(HTTPStatus.FORBIDDEN, (Issue(IssueCode.FORBIDDEN, text),))
+
+
+def too_many_requests(after: int) -> RequestError:
+    """Return the error for a caller who calls too often, and may again after that many seconds."""
+    text = "There were too many requests. Try again after the seconds that the Retry-After header names."
+    headers = {"Retry-After": str(after)}
+    return RequestError(HTTPStatus.TOO_MANY_REQUESTS, (Issue(IssueCode.THROTTLED, text),), headers)
+
+
+def feedback_not_kept() -> RequestError:
+    """Return the error for feedback that the database did not take."""
+    text = "Nothing of this feedback was kept. Send it again after the seconds that the Retry-After header names."
+    headers = {"Retry-After": str(_FEEDBACK_AGAIN_SECONDS)}
+    return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, (Issue(IssueCode.TRANSIENT, text),), headers)
+
+
+def insight_locked() -> RequestError:
+    """Return the error for somebody who shows no token, or a wrong one; a browser asks for it as a password."""
+    text = "This page needs its token: as the password, with any user name, or as a bearer token."
+    headers = {"WWW-Authenticate": 'Basic realm="Insight", charset="UTF-8"'}
+    return RequestError(HTTPStatus.UNAUTHORIZED, (Issue(IssueCode.LOGIN, text),), headers)
+
+
+def insight_unavailable() -> RequestError:
+    """Return the error for a report for which the database could not be asked."""
+    text = "The database cannot be asked. The cards do not depend on it."
+    return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, (Issue(IssueCode.TRANSIENT, text),))
+
+
 def precondition_failed(issues: Sequence[Issue]) -> RequestError:
     """Return the error for required data that were neither prefetched nor obtainable."""
     return RequestError(HTTPStatus.PRECONDITION_FAILED, tuple(issues))
@@ -92,6 +147,7 @@ _HTTP_ERRORS = {
         IssueCode.NOT_SUPPORTED,
         "This address does not take this method; the Allow header names those it takes.",
     ),
+    HTTPStatus.REQUEST_TIMEOUT: Issue(IssueCode.TIMEOUT, "The body did not arrive in time."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Issue(
         IssueCode.TOO_LONG,
         "The body is larger than this service accepts. Send fewer resources, or have the limit raised"
@@ -99,6 +155,11 @@ _HTTP_ERRORS = {
     ),
 }
 _OTHER_HTTP_ERROR = Issue(IssueCode.INVALID, "The HTTP request could not be understood.")
+
+
+def issues_of(status: HTTPStatus) -> tuple[Issue, ...]:
+    """Return what there is to say about a status that HTTP itself defines."""
+    return (_HTTP_ERRORS.get(status, _OTHER_HTTP_ERROR),)
 
 
 def operation_outcome(issues: Sequence[Issue], *, severity: str = "error") -> dict[str, Any]:
@@ -136,10 +197,16 @@ def register(app: Flask, report: Callable[[BaseException], str]) -> None:
 
     def http_error(error: HTTPException) -> Response:
         status = HTTPStatus(error.code or HTTPStatus.BAD_REQUEST)
+        if isinstance(error, ClientDisconnected):
+            # So werkzeug calls it too when the connection stands, and nothing comes any more (cds_service.server).
+            status = HTTPStatus.REQUEST_TIMEOUT
         headers = {}
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             headers["Allow"] = ", ".join(sorted(error.valid_methods))
-        return response(status, (_HTTP_ERRORS.get(status, _OTHER_HTTP_ERROR),), headers=headers)
+        return response(status, issues_of(status), headers=headers)
+
+    def unreadable(_: Exception) -> Response:
+        return response(HTTPStatus.BAD_REQUEST, issues_of(HTTPStatus.BAD_REQUEST))
 
     def our_bug(error: Exception) -> Response:
         error_id = report(error)
@@ -148,4 +215,6 @@ def register(app: Flask, report: Callable[[BaseException], str]) -> None:
 
     app.register_error_handler(RequestError, refused)
     app.register_error_handler(HTTPException, http_error)
+    # Chunks that are wrong are found while the body is read, in the middle of a request.
+    app.register_error_handler(ParseException, unreadable)
     app.register_error_handler(Exception, our_bug)

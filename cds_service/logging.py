@@ -1,13 +1,14 @@
 """Logs that cannot hold a patient: only the fields listed here are written, whatever a caller hands over.
 
 No body, no id of a person, no name, no token: an event says which service answered how, how long it took, and
-under which error id a failure can be found.
+under which error id a failure can be found. What the libraries below us want to say goes the same way.
 """
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import MutableMapping
+from logging import Handler, LogRecord, getLogger
 from typing import Any, Final, TextIO
 
 import structlog
@@ -22,14 +23,26 @@ FIELDS: Final = frozenset(
         "event",
         "level",
         "timestamp",
-        "hook",
+        "request_id",
+        "trace_id",
+        "method",
+        "route",
         "service",
+        "hook",
+        "hook_instance",
         "client",
+        # Of a token that was refused: what an administrator typed in by hand, and has to compare.
+        "issuer",
+        "tenant",
+        "jti",
         "status",
-        "cards",
-        "unusable",
-        "failed",
         "duration_ms",
+        "stages_ms",
+        "sources",
+        "unusable",
+        "rules",
+        "cards",
+        "not_shown",
         "error_id",
         "error",
         "check",
@@ -41,6 +54,8 @@ FIELDS: Final = frozenset(
         "resources",
         "dropped",
         "pages",
+        "library",
+        "place",
     }
 )
 
@@ -54,10 +69,44 @@ def make_log(level: LogLevel, form: LogFormat, stream: TextIO) -> Log:
     )
     log: Log = structlog.wrap_logger(
         structlog.PrintLogger(stream),
-        processors=[structlog.processors.add_log_level, _timestamp, _only_known_fields, render],
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            _timestamp,
+            _only_known_fields,
+            render,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(level.value),
     )
     return log
+
+
+class LibraryLog(Handler):
+    """Writes that a library said something, and where; not what, because it may quote a request or a URL.
+
+    gunicorn quotes the request line that it could not read – the rest of a body, if its length was wrong –
+    and urllib3 the URL whose answer was odd.
+    """
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: LogRecord) -> None:
+        """Write where ``record`` comes from."""
+        error = record.exc_info[1] if record.exc_info else None
+        self._log.log(
+            record.levelno,
+            "library",
+            library=record.name,
+            place=f"{_module(record.pathname)}:{record.lineno} {record.funcName}",
+            **(describe(error) if error is not None else {}),
+        )
+
+
+def hear_libraries(log: Log) -> None:
+    """Take what libraries log to ``log``; without this, Python prints their warnings as they are."""
+    getLogger().addHandler(LibraryLog(log))
 
 
 def describe(error: BaseException) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""How gunicorn's workers refuse what they cannot read as HTTP, and how gunicorn logs.
+
+Left to itself gunicorn answers such a request with a page of HTML that quotes it, and logs the quotation. What it
+quotes may be the rest of a body whose length was wrong: a patient.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import uuid4
+
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+from gunicorn.workers.gthread import ThreadWorker
+
+from cds_service import errors
+from cds_service.account import REQUEST_ID
+from cds_service.logging import LibraryLog, Log
+
+_STATUS: Final = {
+    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+}
+
+
+class Worker(ThreadWorker):
+    """Answers what it cannot read in the one shape that errors have here, and quotes nothing of it."""
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
+        """Answer a request that could not be read, or whose answer could not be sent."""
+        unreadable = isinstance(exc, ParseException)
+        status = _STATUS.get(type(exc), HTTPStatus.BAD_REQUEST) if unreadable else HTTPStatus.INTERNAL_SERVER_ERROR
+        self.log.warning("not readable", exc_info=exc)
+        with contextlib.suppress(OSError):
+            client.sendall(refusal(status))
+
+
+def refusal(status: HTTPStatus) -> bytes:
+    """Return the whole answer to a request that could not be read."""
+    body = json.dumps(errors.operation_outcome(errors.issues_of(status))).encode()
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        "Connection: close\r\n"
+        f"Content-Type: {errors.MEDIA_TYPE}\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Cache-Control: no-store\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        f"{REQUEST_ID}: {uuid4()}\r\n\r\n"
+    )
+    return head.encode("ascii") + body
+
+
+def logger_class(log: Log) -> type[Logger]:
+    """Return the class by which gunicorn logs: to ``log``, without quotations."""
+
+    class ToOurLog(Logger):
+        def setup(self, cfg: Config) -> None:
+            super().setup(cfg)
+            self.error_log.handlers = [LibraryLog(log)]
+
+        # Where it was said is two calls up, past gunicorn's method and ours.
+        def critical(self, msg: Any, *args: Any, **more: Any) -> None:
+            super().critical(msg, *args, stacklevel=3, **more)
+
+        def error(self, msg: Any, *args: Any, **more: Any) -> None:
+            super().error(msg, *args, stacklevel=3, **more)
+
+        def warning(self, msg: Any, *args: Any, **more: Any) -> None:
+            super().warning(msg, *args, stacklevel=3, **more)
+
+        def exception(self, msg: Any, *args: Any, **more: Any) -> None:
+            super().exception(msg, *args, stacklevel=3, **more)
+
+    return ToOurLog
