@@ -41,7 +41,8 @@ class Subject:
         full_urls = set()
         for patient in patients:
             if (found := token(patient.get("id"))) and found != wanted:
-                raise PatientMismatch(own_reference(patient))
+                # Not the resource's own reference: it would be the other patient's id.
+                raise PatientMismatch("prefetch.patient.id")
             if found and (full_url := text(patient.get("_fullUrl"))):
                 full_urls.add(full_url)
         return cls(wanted, frozenset(full_urls))

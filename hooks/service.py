@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Protocol
 
 from hooks.cards import Card
@@ -15,6 +16,8 @@ from hooks.render import Failure, Occasion, Presentation, render
 from magnesium.picture import ClinicalPicture
 from magnesium.verdict import Finding, Indicator, Topic, Verdict
 
+SPECIFICATION = "2.0.1"
+"""Version of CDS Hooks that the services conform to. 3.0 asks for it in discovery; older clients pass over it."""
 _ID = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -121,6 +124,7 @@ class HookService:
             "title": self.title,
             "description": self.description,
             "id": self.id,
+            "version": SPECIFICATION,
             "usageRequirements": self.usage_requirements,
         }
         return {**entry, "prefetch": dict(prefetch)} if prefetch else entry
@@ -157,9 +161,13 @@ class HookService:
         silent = presentation.silent
         findings = [verdict for verdict in verdicts if isinstance(verdict, Finding)]
         # Taken apart before they are merged: a topic that is watched must not take a shown one off the screen.
-        leads = self._leads((finding for finding in findings if finding.topic not in silent), presentation)
-        watched = self._leads((finding for finding in findings if finding.topic in silent), presentation)
-        shown, held = hold_back(leads, picture, recall)
+        merge = partial(self._leads, presentation=presentation)
+        watched = merge([finding for finding in findings if finding.topic in silent])
+        shown, held = hold_back(
+            [finding for finding in findings if finding.topic not in silent], merge, picture, recall
+        )
+        # Nobody waits for a card on a watched topic, so nobody need be told that its check could not run.
+        missed = [(topic, error_id) for topic, error_id in failed if topic not in silent]
         occasion = Occasion(
             patient_id=picture.facts.patient.identifier,
             encounter_id=encounter_id,
@@ -170,7 +178,7 @@ class HookService:
             new_uuid=new_uuid,
             held_back=tuple(note(lead, override) for lead, override in held),
         )
-        cards = render(shown, failed, occasion)
+        cards = render(shown, missed, occasion)
         measures = {lead.topic.value: measure(lead, picture) for lead in shown}
         decisions = (
             *(_shown(card, measures) for card in cards),

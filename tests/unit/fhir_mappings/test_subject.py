@@ -26,4 +26,4 @@ def test_the_patient_may_come_along_twice() -> None:
 def test_another_patient_is_refused() -> None:
     with pytest.raises(PatientMismatch) as mismatch:
         Subject.of("p1", [patient(id="p1"), patient(id="p2")])
-    assert mismatch.value.reference == "Patient/p2"
+    assert mismatch.value.reference == "prefetch.patient.id"

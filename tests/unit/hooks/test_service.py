@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hooks.cards import Card, Source
+from hooks.memory import Override, Recall
 from hooks.render import Presentation
 from hooks.service import Answer, Hook, HookService, Rule, rules_on
 from magnesium.facts import Patient, PatientFacts
@@ -169,12 +170,98 @@ def test_order_sign_repeats_only_what_is_urgent_enough(
     assert answer.verdicts == found
 
 
+SILENT = frozenset({Topic.REFRACTORY_HYPOKALEMIA})
+
+
+def decided(answer: Answer) -> list[tuple[str, str]]:
+    return [(decision.topic, decision.display.value) for decision in answer.decisions]
+
+
+def test_every_card_is_on_record_with_its_suggestions_and_how_bad_it_was(evaluate: Evaluate) -> None:
+    answer = evaluate(service(answering(finding(Topic.MONITORING, Indicator.INFO, Proposal.SERUM_MAGNESIUM))))
+
+    [card], [decision] = answer.cards, answer.decisions
+    assert (decision.uuid, decision.topic, decision.indicator) == (card.uuid, "magnesium-monitoring", Indicator.INFO)
+    assert decision.suggestions == (card.suggestions[0].uuid,)
+    assert decision.measure is not None
+    assert decision.measure.topics == {Topic.MONITORING}
+
+
+def test_a_silent_topic_is_judged_and_on_record_and_not_shown(evaluate: Evaluate) -> None:
+    answer = evaluate(service(answering(finding(Topic.REFRACTORY_HYPOKALEMIA))), Presentation(silent=SILENT))
+
+    assert answer.to_json() == {"cards": []}
+    assert decided(answer) == [("refractory-hypokalemia", "silent")]
+    assert answer.decisions[0].measure is not None
+    assert len(answer.verdicts) == 1
+
+
+def test_a_silent_topic_takes_no_shown_one_off_the_screen(evaluate: Evaluate) -> None:
+    asked = service(*map(answering, LOW_AND_REFRACTORY))
+
+    assert topics(evaluate(asked)) == ["refractory-hypokalemia"]
+    assert topics(evaluate(asked, Presentation(silent=SILENT))) == ["hypomagnesemia", "hypokalemia"]
+
+
+def test_a_silent_topic_takes_no_place_among_the_most_cards(evaluate: Evaluate) -> None:
+    found = (finding(Topic.REFRACTORY_HYPOKALEMIA, Indicator.CRITICAL), finding(Topic.WASTING_DRUG))
+
+    answer = evaluate(service(*map(answering, found)), Presentation(silent=SILENT, max_cards=1))
+
+    assert topics(answer) == ["magnesium-wasting-drug"]
+    assert "refractory" not in str(answer.to_json())
+
+
+def test_where_everything_is_silent_nothing_is_shown_not_even_that_a_check_failed(
+    evaluate: Evaluate, logged: list[str]
+) -> None:
+    found = (broken(Topic.SAFETY), answering(finding(Topic.HYPOMAGNESEMIA, Indicator.CRITICAL)))
+
+    answer = evaluate(service(*found), Presentation(silent=frozenset(Topic)))
+
+    assert answer.to_json() == {"cards": []}
+    assert decided(answer) == [("hypomagnesemia", "silent")]
+    assert answer.failed == ((Topic.SAFETY, "e1"),)
+    assert logged
+
+
+def test_a_failed_check_is_named_where_its_topic_is_shown(evaluate: Evaluate) -> None:
+    answer = evaluate(service(broken(Topic.SAFETY), broken(Topic.REFRACTORY_HYPOKALEMIA)), Presentation(silent=SILENT))
+
+    [card] = answer.cards
+    assert "Magnesium in excess" in card.detail
+    assert "Low potassium" not in card.detail
+    assert decided(answer) == [("checks-not-run", "shown")]
+    assert answer.decisions[0].measure is None
+
+
+def test_a_card_that_is_held_back_is_on_record_and_named_by_the_others(
+    picture: ClinicalPicture, new_uuid: Callable[[], str]
+) -> None:
+    asked = service(answering(finding(Topic.HYPOMAGNESEMIA)), answering(finding(Topic.WASTING_DRUG)))
+
+    def ask(recall: Recall) -> Answer:
+        return asked.evaluate(picture, PLAIN, new_uuid=new_uuid, on_failure=lambda *_: "e1", recall=recall)
+
+    first = ask(dict).decisions[0]
+    assert first.measure is not None
+    dismissed = Override(picture.as_of, "other-team", first.measure)
+    again = ask(lambda: {Topic.HYPOMAGNESEMIA: dismissed})
+
+    assert topics(again) == ["magnesium-wasting-drug"]
+    assert decided(again) == [("magnesium-wasting-drug", "shown"), ("hypomagnesemia", "held-back")]
+    [card] = again.to_json()["cards"]
+    held_back = card["extension"]["io.github.magnesium-cds.evidence"]["heldBack"]
+    assert held_back == ["hypomagnesemia: dismissed 2026-03-14T12:00+00:00 (other-team), not worse since"]
+
+
 def test_discovery_shows_the_service_with_its_prefetch() -> None:
     assert service().to_discovery({"patient": "Patient/{{context.patientId}}"}) == {
         "hook": "patient-view",
         "title": "Magnesium",
         "description": "Judges magnesium.",
         "id": "magnesium-test",
+        "version": "2.0.1",
         "prefetch": {"patient": "Patient/{{context.patientId}}"},
         "usageRequirements": "Needs labs.",
     }
