@@ -1,0 +1,1 @@
+"""The larger commands of ``magnesium-cds``, one module each; ``cds_service.cli`` puts them together."""
