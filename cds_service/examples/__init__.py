@@ -6,8 +6,7 @@
 | ``order-select`` | Mg 1.4 mg/dL; cetuximab is being ordered | a wasting drug on low magnesium |
 | ``order-sign`` | Mg 1.0 mg/dL; furosemide is being signed | a wasting drug on severely low magnesium |
 
-The files are written as of ``WRITTEN``. ``as_of`` moves their times, so that a result from two hours before
-is always
+The files are written as of ``WRITTEN``. ``as_of`` moves their times, so that a result from two hours before is always
 from two hours before.
 """
 
@@ -15,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 NAMES = ("patient-view", "order-select", "order-sign")
 WRITTEN = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
 
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # A birthday does not move: the patient would change age by the fraction of a day.
 _KEPT = frozenset({"birthDate"})
@@ -37,19 +37,27 @@ def as_of(name: str, moment: datetime) -> dict[str, Any]:
     if name not in NAMES:
         raise KeyError(name)
     text = resources.files(__name__).joinpath(f"{name}.json").read_text(encoding="utf-8")
-    request: dict[str, Any] = _moved(json.loads(text), moment - WRITTEN)
+    request: dict[str, Any] = moved(json.loads(text), moment.replace(microsecond=0) - WRITTEN)
     return request
 
 
-def _moved(value: Any, by: timedelta) -> Any:
+def moved(value: Any, by: timedelta) -> Any:
+    """Return FHIR JSON with its dates and times moved, birthdays excepted; one that is no date stays as it stands."""
     match value:
         case dict():
-            return {key: inner if key in _KEPT else _moved(inner, by) for key, inner in value.items()}
+            return {key: inner if key in _KEPT else moved(inner, by) for key, inner in value.items()}
         case list():
-            return [_moved(inner, by) for inner in value]
+            return [moved(inner, by) for inner in value]
         case str() if _INSTANT.fullmatch(value):
-            return (datetime.fromisoformat(value) + by).isoformat(timespec="seconds")
+            return _shifted(value, datetime.fromisoformat, by)
         case str() if _DATE.fullmatch(value):
-            return (date.fromisoformat(value) + by).isoformat()
+            return _shifted(value, date.fromisoformat, by)
         case _:
             return value
+
+
+def _shifted(text: str, read: Callable[[str], date], by: timedelta) -> str:
+    try:
+        return (read(text) + by).isoformat()
+    except (ValueError, OverflowError):
+        return text
