@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import assert_never
 
 from magnesium import advice, words
@@ -43,6 +44,7 @@ _NEED_GASTROPROTECTION = ("antiplatelet", "anticoagulant", "nsaid", "heparin")
 _NEED_ACID_CONTROL = ("gi_bleeding", "barrett_esophagus", "zollinger_ellison_syndrome")
 _GRAVE = frozenset({Harm.ONCOLOGY, Harm.INFUSION, Harm.TUBULAR})
 _PPI_ALONE = "In about a quarter of reviewed cases magnesium alone did not correct it on a proton pump inhibitor."
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _WATCHED = frozenset({Harm.ONCOLOGY, Harm.INFUSION})
 
 
@@ -101,10 +103,26 @@ def _in_force(picture: ClinicalPicture) -> Verdict:
 
 def _course(drug_class: DrugClass, picture: ClinicalPicture) -> str:
     """Name the drugs of a class with the start of the course: ``Omeprazole, since 3 May 2025``."""
-    held = [i for i in picture.wasting if i.drug.drug_class is drug_class]
+    held = _newest(i for i in picture.wasting if i.drug.drug_class is drug_class)
     start = picture.regimen.start_by_class[drug_class.code]
     since = f"since {words.day(start)}" if start else "start unknown"
     return f"{words.sentence(words.listed(map(_marked, held)))}: {drug_class.label}, {since}."
+
+
+def _newest(held: Iterable[InForce]) -> Iterable[InForce]:
+    """Return one of each drug, however often it was ordered or given: in force if any is, else the last."""
+    newest: dict[str, InForce] = {}
+    for one in held:
+        other = newest.setdefault(one.drug.ingredient, one)
+        if _reach(one) > _reach(other):
+            newest[one.drug.ingredient] = one
+    return newest.values()
+
+
+def _reach(held: InForce) -> tuple[bool, bool, datetime]:
+    """How far a drug reaches; of two in force the one about which less was assumed."""
+    last = held.exposure.end or held.exposure.start
+    return not held.washing_out, not _assumed(held.exposure), last.latest if last else _LONG_AGO
 
 
 def _reported(exposure: Exposure) -> str:

@@ -451,9 +451,33 @@ class TestPatientView:
         by_name = order("furosemide", source=Source("x", match=Match.NAME), route_assumed=True)
         assert "Furosemide (matched by name, systemic route assumed): loop diuretic" in finding(LOW, by_name).what[1]
 
+    def test_every_mark_of_a_drug_is_told(self) -> None:
+        by_name = Source("x", match=Match.NAME)
+        stopped = ended_order("cetuximab", days_ago=90, ended=ago(days=50), source=by_name)
+        assert (
+            finding(LOW, stopped)
+            .what[1]
+            .startswith("Cetuximab (last 23 Jan 2026 12:00, effect may last, matched by name): anti-EGFR antibody")
+        )
+        again = finding(LOW, order("furosemide"), draft("furosemide", source=by_name))
+        assert "Furosemide (continued, matched by name): loop diuretic." in again.what
+
     def test_a_dose_and_two_drugs_of_a_class_make_one_line(self) -> None:
         found = finding(LOW, order("furosemide"), given("bumetanide", route=IV))
         assert found.what[1:] == ("Bumetanide and furosemide: loop diuretic, since 12 Feb 2026.",)
+
+    def test_of_many_doses_the_last_is_named(self) -> None:
+        doses = [ended_order("cetuximab", days_ago=day + 1, ended=ago(days=day)) for day in (57, 50, 64)]
+        assert "Cetuximab (last 23 Jan 2026 12:00, effect may last): anti-EGFR" in finding(LOW, *doses).what[1]
+
+    def test_a_drug_in_force_is_not_called_stopped_because_it_was_before(self) -> None:
+        before = ended_order("cetuximab", days_ago=60, ended=ago(days=50))
+        for both in ([before, order("cetuximab")], [order("cetuximab"), before]):
+            assert finding(LOW, *both).what[1].startswith("Cetuximab: anti-EGFR antibody")
+
+    def test_of_two_orders_the_one_with_a_code_is_named(self) -> None:
+        by_name = order("furosemide", source=Source("x", match=Match.NAME))
+        assert finding(LOW, by_name, order("furosemide")).what[1].startswith("Furosemide: loop diuretic")
 
 
 class TestRestraint:
