@@ -7,10 +7,11 @@ When could it first be seen?
 | resource | seen from | because |
 |---|---|---|
 | Observation | ``issued``, else the end of ``effective`` | a result is on the screen when the laboratory releases it |
-| MedicationRequest | ``authoredOn``, else the start of its validity or its dosage | an order is in the chart when it is written |
+| MedicationRequest | ``authoredOn``, else the start of its validity or dosage | it is in the chart when it is written |
 | MedicationStatement | ``dateAsserted``, else the start of ``effective`` | somebody has to have said it |
 | MedicationAdministration | the start of ``effective`` | it is charted when it is given |
-| Condition | ``recordedDate``, else the onset, else the end of its encounter | diagnoses without a date are coded at discharge |
+| Condition | ``recordedDate``, else the onset, else the end of its encounter | without a date: coded at discharge |
+| Procedure | when it was, or its start | |
 | Encounter | the start of its period | |
 | ServiceRequest | ``authoredOn``, else when it is due | |
 | Patient, Medication, Specimen | always | they say who and what, not when; a specimen is reached through its result |
@@ -22,7 +23,8 @@ what may not have been there yet is not shown.
 How did it look?
 
 - An end that lies after the moment was not known then: it is taken out, and what ended by it was still running.
-- An order or a problem that is over, with nothing to say since when, stays over: it can only be shown too little.
+- An order without an end of its own ran as long as its supply, else as long as the encounter that it belongs to.
+- An order or a problem that is over, with nothing at all to say since when, stays over: it is rather shown too little.
 - Of several versions of one resource the one that was current by ``meta.lastUpdated`` is taken.
 - A laboratory order was open until the first result that is based on it was seen.
 """
@@ -31,10 +33,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from fhir_mappings.reading import Resource, codes, first, number, objects, own_reference, reference, target, token
@@ -50,6 +51,7 @@ READ = TIMELESS | {
     "Condition",
     "Encounter",
     "ServiceRequest",
+    "Procedure",
 }
 """The types that the service asks for; nothing else of an export is looked at."""
 
@@ -58,9 +60,14 @@ NOT_HELD = frozenset({"planned", "cancelled", "entered-in-error"})
 
 _OVER = frozenset({"completed", "stopped"})
 _CONDITION_OVER = frozenset({"inactive", "remission", "resolved"})
+# R4 and R5; R5 spells that of administrations so.
+_PERIODS = ("effectivePeriod", "occurencePeriod", "performedPeriod", "occurrencePeriod")
 _ACTIVE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]}
 _DAYS = {"d": 1, "day": 1, "days": 1, "wk": 7, "mo": 30, "a": 365}
 _LONGEST_SUPPLY = 36_500
+_ALWAYS = datetime(2, 1, 1, tzinfo=UTC)
+_FAR = datetime(9998, 1, 1, tzinfo=UTC)
+"""Never, as far as the export says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +78,8 @@ class Entry:
     since: datetime
     until: datetime | None = None
     """When the next version took its place."""
-    settles: datetime | None = None
-    """Until then it looked different from how it looks in the export."""
+    ends: tuple[datetime, ...] = ()
+    """At each of these it came to look as it does next, at the last as it does in the export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,8 @@ class History:
     zone: tzinfo
     _since: tuple[datetime, ...]
     _lifetimes: _Lifetimes
+    _looked: dict[tuple[int, int], Resource] = field(default_factory=dict)
+    """How resources looked, by how many of their ends had passed."""
 
     @classmethod
     def of(cls, resources: Iterable[Resource], zone: tzinfo) -> History:
@@ -104,7 +113,7 @@ class History:
             dated = list(_entries(found, lifetimes))
             kind = token(found[0].get("resourceType"))
             if kind in TIMELESS:
-                standing += dated
+                standing += [replace(entry, resource=_alive(entry.resource)) for entry in dated]
             elif dated:
                 entries += dated
             else:
@@ -113,6 +122,11 @@ class History:
         endless = sum(_endless(resource, lifetimes) for resource in newest)
         since = tuple(entry.since for entry in entries)
         return cls(tuple(entries), tuple(standing), undated, endless, zone, since, lifetimes)
+
+    def keeping(self, wanted: Callable[[Resource], bool]) -> History:
+        """Return the history of the resources that are wanted."""
+        entries = tuple(entry for entry in self.entries if wanted(entry.resource))
+        return replace(self, entries=entries, _since=tuple(entry.since for entry in entries))
 
     def seen(self, moment: datetime, *, also: Entry | None = None, without: Entry | None = None) -> list[Resource]:
         """Return the resources that could be seen at a moment, as they looked then.
@@ -135,9 +149,13 @@ class History:
 
     def then(self, entry: Entry, moment: datetime) -> Resource:
         """Return a resource as it looked at a moment."""
-        if entry.settles is None or entry.settles <= moment:
+        passed = bisect_right(entry.ends, moment)
+        if passed == len(entry.ends):
             return entry.resource
-        return self._lifetimes.then(entry.resource, moment)
+        key = id(entry.resource), passed
+        if key not in self._looked:
+            self._looked[key] = self._lifetimes.then(entry.resource, moment)
+        return self._looked[key]
 
     def of_type(self, kind: str) -> Iterator[Entry]:
         """Yield the first version of each resource of a type."""
@@ -159,8 +177,8 @@ class History:
     @property
     def last(self) -> datetime | None:
         """When something was seen or ended for the last time: so far the patient was followed."""
-        found = [*self._since, *(entry.settles for entry in self.entries if entry.settles is not None)]
-        return max(found, default=None)
+        ends = (end for entry in self.of_type("Encounter") for end in entry.ends)
+        return max([*self._since, *ends], default=None)
 
 
 # ── Versions ──────────────────────────────────────────────────────────────────────────────────────
@@ -199,8 +217,9 @@ def _entries(versions: Sequence[Resource], lifetimes: _Lifetimes) -> Iterator[En
         if dated and since < dated[-1][1]:
             since = dated[-1][1]
         dated.append((resource, since))
-    for (resource, since), following in pairwise([*dated, None]):
-        yield Entry(resource, since, following[1] if following else None, lifetimes.settles(resource))
+    for place, (resource, since) in enumerate(dated, start=1):
+        until = dated[place][1] if place < len(dated) else None
+        yield Entry(resource, since, until, lifetimes.ends(resource))
 
 
 # ── Times of one resource ─────────────────────────────────────────────────────────────────────────
@@ -241,8 +260,7 @@ class _Lifetimes:
         """Return when a resource came to be seen; None if nothing says so."""
         kind = token(resource.get("resourceType"))
         if kind in TIMELESS:
-            begin = datetime.min.replace(tzinfo=self.zone, year=2)
-            return When.at(begin)
+            return When.at(_ALWAYS)
         if kind == "Observation":
             return self._resulted(resource) or self.updated(resource)
         return self._begun(kind, resource) or self.updated(resource)
@@ -277,16 +295,17 @@ class _Lifetimes:
             case "MedicationAdministration":
                 return read_first(resource, ("effectiveDateTime", "occurenceDateTime"), zone) or _start(resource, zone)
             case "Condition":
-                recorded = read_first(
-                    resource, ("recordedDate", "assertedDate", "dateRecorded", "onsetDateTime"), zone
-                )
+                recorded = read_first(resource, ("recordedDate", "assertedDate", "dateRecorded", "onsetDateTime"), zone)
                 return recorded or read_period(resource.get("onsetPeriod"), zone)[0] or self._discharge(resource)
+            case "Procedure":
+                return read_first(resource, ("performedDateTime", "occurrenceDateTime"), zone) or _start(resource, zone)
             case "Encounter":
                 return read_period(_period(resource), zone)[0]
             case "ServiceRequest":
                 due = read_period(resource.get("occurrencePeriod"), zone)[0]
                 return read_first(resource, ("authoredOn", "occurrenceDateTime"), zone) or due
-        return None
+            case _:
+                return None
 
     def _discharge(self, resource: Resource) -> When | None:
         encounter = self.encounter(resource)
@@ -294,10 +313,9 @@ class _Lifetimes:
 
     # ----- looked different until -----
 
-    def settles(self, resource: Resource) -> datetime | None:
-        """Return until when a resource looked different from its last state; None if it never did."""
-        ends = [when.latest for when in self._ends(resource)]
-        return max(ends, default=None)
+    def ends(self, resource: Resource) -> tuple[datetime, ...]:
+        """Return the moments at which a resource came to look different, the earliest first."""
+        return tuple(sorted({when.latest for when in self._ends(resource)}))
 
     def _ends(self, resource: Resource) -> Iterator[When]:
         kind = token(resource.get("resourceType"))
@@ -307,15 +325,16 @@ class _Lifetimes:
             case "MedicationRequest":
                 found += [end for _, end in self._own_ends(resource)]
                 found.append(self._other_end(resource))
-            case "MedicationStatement" | "MedicationAdministration":
+            case "MedicationStatement" | "MedicationAdministration" | "Procedure":
                 found.append(read_period(_effective(resource), zone)[1])
             case "Condition":
                 found.append(self._abated(resource))
             case "Encounter":
                 found.append(read_period(_period(resource), zone)[1])
             case "ServiceRequest":
-                resulted = self.resulted.get(token(resource.get("id")))
-                found.append(When.at(resulted) if resulted else None)
+                found.append(When.at(self.resulted.get(token(resource.get("id")), _FAR)))
+            case _:
+                pass
         yield from (when for when in found if when is not None)
 
     def _own_ends(self, order: Resource) -> Iterator[tuple[str, When]]:
@@ -329,13 +348,15 @@ class _Lifetimes:
             yield "validity", end
 
     def _other_end(self, order: Resource) -> When | None:
-        """Return when a completed order without an end of its own ended: with its supply, else with its encounter."""
-        if token(order.get("status")).casefold() != "completed" or any(True for _ in self._own_ends(order)):
+        """Return when an order without an end of its own ended: with its supply, else with its encounter."""
+        status = token(order.get("status")).casefold()
+        if status not in _OVER or any(True for _ in self._own_ends(order)):
             return None
         supply, written = _supply(order), self.known(order)
-        if supply is not None and written is not None:
+        if status == "completed" and supply is not None and written is not None:
             return later(written, supply)
-        return self._discharge(order)
+        # Whether the encounter's end is known is no matter before it: the order runs as long as the encounter.
+        return (self._discharge(order) or When.at(_FAR)) if self.encounter(order) else None
 
     def _abated(self, condition: Resource) -> When | None:
         return (
@@ -352,7 +373,7 @@ class _Lifetimes:
                 return self._order(resource, moment)
             case "MedicationStatement":
                 return _running(resource, "active", _OVER)
-            case "MedicationAdministration":
+            case "MedicationAdministration" | "Procedure":
                 return _running(resource, "in-progress", _OVER)
             case "Condition":
                 return _unabated(resource)
@@ -396,13 +417,13 @@ def _endless(resource: Resource, lifetimes: _Lifetimes) -> bool:
     return (
         token(resource.get("resourceType")) == "MedicationRequest"
         and token(resource.get("status")).casefold() in _OVER
-        and lifetimes.settles(resource) is None
+        and not lifetimes.ends(resource)
     )
 
 
 def _running(resource: Resource, status: str, over: frozenset[str]) -> Resource:
     """Return an event that had begun and not ended."""
-    name = next(name for name in ("effectivePeriod", "occurencePeriod") if resource.get(name) is not None)
+    name = next(name for name in _PERIODS if resource.get(name))
     changed = {**resource, name: _without(first(resource[name]), "end")}
     if token(resource.get("status")).casefold() in over:
         changed["status"] = status
@@ -424,6 +445,11 @@ def _under_way(encounter: Resource) -> Resource:
     return changed
 
 
+def _alive(resource: Resource) -> Resource:
+    """Return a patient whose death is not known yet."""
+    return {name: value for name, value in resource.items() if not name.startswith("deceased")}
+
+
 def _without(resource: Resource, name: str) -> Resource:
     return {key: value for key, value in resource.items() if key != name}
 
@@ -433,7 +459,7 @@ def _period(encounter: Resource) -> Any:
 
 
 def _effective(resource: Resource) -> Any:
-    return resource.get("effectivePeriod") or resource.get("occurencePeriod")
+    return next((resource[name] for name in _PERIODS if resource.get(name)), None)
 
 
 def _start(resource: Resource, zone: tzinfo) -> When | None:
