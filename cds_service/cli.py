@@ -17,12 +17,17 @@ import click
 from cds_service import clock, examples, server
 from cds_service.app import DISTRIBUTION, create_app
 from cds_service.charts import Piece, ReplayError, files, pieces
-from cds_service.logging import make_log
+from cds_service.commands import explain, options, policy_diff, terminology_check
+from cds_service.evaluate.command import evaluate
+from cds_service.insight import command as report_command
+from cds_service.logging import hear_libraries, make_log
+from cds_service.metrics import share_between_workers
 from cds_service.replay import InProcess, Player, Remote, Report, play_all
 from cds_service.sandbox import SANDBOX_PATH
 from cds_service.sandbox.load import load
 from cds_service.sandbox.store import SandboxError
 from cds_service.settings import LogFormat, LogLevel, Profile, Settings, SettingsError
+from cds_service.storage.command import db
 from fhir_mappings.proposals import validate_templates
 from fhir_mappings.site_codes import SiteCodes
 from fhir_mappings.terminology.rxnorm_release import build_drug_table, release_size
@@ -30,38 +35,51 @@ from hooks import SERVICES
 from magnesium.knowledge import KnowledgeError
 from magnesium.policy import Basis, load_site
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_HOOKS = tuple(service.hook.value for service in SERVICES)
+_EPILOG = """\b
+Every command has examples: magnesium-cds COMMAND --help
+
+\b
+Exit status: 0 done, 1 it could not be done, 2 the command line is wrong; a command that says more with it
+tells so in its help.
+"""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EPILOG,
+)
 @click.version_option(metadata.version(DISTRIBUTION), prog_name=DISTRIBUTION)
 def main() -> None:
     """Serve, replay and set up the magnesium CDS Hooks service."""
 
 
-def _settings() -> Settings:
-    try:
-        return Settings.from_environment(os.environ)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
-
-
 # ── serve ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@main.command()
+_SERVE_EPILOG = """\b
+Examples:
+  MAGNESIUM_CDS_PROFILE=dev magnesium-cds serve
+  magnesium-cds serve --host 0.0.0.0 --workers 2 --policy site.toml
+
+\b
+Exit status: 0 stopped by SIGTERM or Ctrl-C, after what had begun was answered
+             1 it could not start
+             2 the command line is wrong
+"""
+
+
+@main.command(epilog=_SERVE_EPILOG)
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 picks a free one.  [default: 8080]")
 @click.option("--workers", type=click.IntRange(1), help="Worker processes.  [default: 1]")
-@click.option("--policy", type=_FILE, help="Policy file of the site.")
+@click.option("--policy", type=options.FILE, help="Policy file of the site.")
 def serve(host: str | None, port: int | None, workers: int | None, policy: Path | None) -> None:
     """Start the service and print a request to try.
 
     Options beat the environment variables MAGNESIUM_CDS_HOST, _PORT, _WORKERS, _POLICY.
     """
     given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "policy": policy}
-    settings = _settings()
+    settings = options.settings()
     if not os.environ.get("MAGNESIUM_CDS_LOG_FORMAT") and sys.stderr.isatty():
         settings = replace(settings, log_format=LogFormat.CONSOLE)
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
@@ -72,15 +90,24 @@ def serve(host: str | None, port: int | None, workers: int | None, policy: Path 
         raise click.ClickException(f"cannot listen on {where}: {error.strerror}. Try --port.") from None
     # The sandbox has to know its own address, also where the port was free to choose.
     settings = replace(settings, port=listener.getsockname()[1])
+    forget_counts = share_between_workers() if settings.metrics and settings.workers > 1 else lambda: None
     try:
         app = create_app(settings)
     except (KnowledgeError, SandboxError, SettingsError) as error:
         listener.close()
+        forget_counts()
         raise click.ClickException(str(error)) from None
     url = f"http://{_host(settings.host)}:{settings.port}"
     server.freeze()
+    log = app.extensions["magnesium_cds"]["log"]
+    hear_libraries(log)
     server.Server(
-        app, listener, workers=settings.workers, on_ready=lambda: click.echo(_greeting(url, settings.profile))
+        app,
+        listener,
+        log,
+        workers=settings.workers,
+        on_ready=lambda: click.echo(_greeting(url, settings.profile)),
+        on_exit=forget_counts,
     ).run()
 
 
@@ -119,24 +146,25 @@ class _MakePlayer:
         return Player(InProcess(self.settings, log), self.hook, self.as_of)
 
 
-def _moment(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter("expected a time such as 2026-01-15T09:00:00Z") from None
-    if moment.tzinfo is None:
-        raise click.BadParameter("a time needs a zone, e.g. 2026-01-15T09:00:00Z")
-    return moment
+_REPLAY_EPILOG = """\b
+Examples:
+  magnesium-cds replay charts/
+  magnesium-cds replay charts.ndjson.gz --hook order-sign --jobs 2 --json report.json
+  magnesium-cds replay charts/ --url http://127.0.0.1:8080
+
+\b
+Exit status: 0 everything was replayed
+             1 something could not be
+             2 the command line is wrong
+"""
 
 
-@main.command()
+@main.command(epilog=_REPLAY_EPILOG)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH…")
-@click.option("--hook", type=click.Choice(_HOOKS), default=_HOOKS[0], show_default=True)
+@click.option("--hook", type=click.Choice(options.HOOKS), default=options.HOOKS[0], show_default=True)
 @click.option("--url", help="Base URL of a running service to replay against. It judges as of its own now.")
-@click.option("--policy", type=_FILE, help="Policy file of the site, with its local codes.")
-@click.option("--as-of", callback=_moment, help="Judge every chart as of this time instead of its own.")
+@click.option("--policy", type=options.FILE, help="Policy file of the site, with its local codes.")
+@click.option("--as-of", callback=options.moment, help="Judge every chart as of this time instead of its own.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes to work in.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON.")
 @click.option("--progress/--no-progress", default=None, help="Progress bar.  [default: on a terminal]")
@@ -161,12 +189,10 @@ def replay(  # noqa: PLR0913  one parameter an option
     the chart and drafted again.
 
     With --url the charts go to a running service, whose time cannot be set: old results will be stale to it.
-
-    Ends with status 1 if anything could not be replayed.
     """
     if url and (policy or as_of):
         raise click.UsageError("--policy and --as-of cannot be used with --url: that service has its own.")
-    settings = replace(_settings(), policy=policy) if policy else _settings()
+    settings = replace(options.settings(), policy=policy) if policy else options.settings()
     make_player = _MakePlayer(settings, hook, url, as_of)
     found = list(files(paths))
     report = Report(hook)
@@ -195,6 +221,12 @@ def _pieces(found: list[tuple[Path, bool]]) -> Iterator[Piece | ReplayError]:
         yield from pieces(path, named=named)
 
 
+main.add_command(explain.command)
+main.add_command(report_command.command)
+main.add_command(db)
+main.add_command(evaluate)
+
+
 # ── sandbox ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -203,7 +235,16 @@ def sandbox() -> None:
     """FHIR servers to try things out with."""
 
 
-@sandbox.command("load")
+_LOAD_EPILOG = """\b
+Example:
+  magnesium-cds sandbox load http://127.0.0.1:8090/fhir --wait 300
+
+\b
+Exit status: 0 they are there, 1 the server does not take them, 2 the command line is wrong
+"""
+
+
+@sandbox.command("load", epilog=_LOAD_EPILOG)
 @click.argument("url", metavar="URL")
 @click.option("--wait", "seconds", type=click.IntRange(0), default=0, help="Seconds to wait for the server to come up.")
 def sandbox_load(url: str, seconds: int) -> None:
@@ -226,8 +267,17 @@ def policy() -> None:
     """The numbers that the rules use."""
 
 
-@policy.command("check")
-@click.argument("file", type=_FILE)
+_CHECK_EPILOG = """\b
+Example:
+  magnesium-cds policy check site.toml
+
+\b
+Exit status: 0 the service takes the file, 1 it does not, 2 the command line is wrong
+"""
+
+
+@policy.command("check", epilog=_CHECK_EPILOG)
+@click.argument("file", type=options.FILE)
 def policy_check(file: Path) -> None:
     """Check a site's policy file and list every number in force."""
     try:
@@ -250,6 +300,9 @@ def policy_check(file: Path) -> None:
     click.echo(f"\n{file.name}: in order. {len(numbers)} numbers, {changed} of them the site's; {codes} local codes.")
 
 
+policy.add_command(policy_diff.command)
+
+
 def _size(table: Any) -> int:
     """Return how many codes a table of local codes holds, however it is nested."""
     return sum(map(_size, table.values())) if isinstance(table, dict) else 1
@@ -260,7 +313,16 @@ def terminology() -> None:
     """The codes by which drugs and results are known."""
 
 
-@terminology.command("build")
+_BUILD_EPILOG = """\b
+Example:
+  magnesium-cds terminology build --release rrf --out drugs.csv.gz
+
+\b
+Exit status: 0 the table is written, 1 it could not be, 2 the command line is wrong
+"""
+
+
+@terminology.command("build", epilog=_BUILD_EPILOG)
 @click.option(
     "--release",
     required=True,
@@ -280,3 +342,6 @@ def terminology_build(release: Path, out: Path) -> None:
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(report)
+
+
+terminology.add_command(terminology_check.command)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from cds_service.account import Account, DataSource, Stage
 from cds_service.envelope import ORDER_SIGN, HookRequest
 from cds_service.errors import Issue, IssueCode, bad_request
-from cds_service.prefetch import gather, receive
+from cds_service.prefetch import Outcome, Received, gather, receive
 from cds_service.retrieval import Retriever
 from cds_service.settings import PrefetchKeys, Settings
 from fhir_mappings.chart import read_facts
@@ -90,7 +91,7 @@ class Evaluator:
         terms: Terms,
         *,
         as_of: datetime,
-        arrived: float,
+        account: Account,
         recall: Recall = nothing_remembered,
     ) -> Evaluation:
         """Read the chart that came with ``request``, fetch what did not, and let ``service`` judge it.
@@ -100,13 +101,13 @@ class Evaluator:
             service: Whose rules run.
             terms: How the client that sent it is served.
             as_of: The moment for which it is judged.
-            arrived: What the stopwatch showed when the request came in.
+            account: Says when the request came in, and takes down what becomes of it.
             recall: Looks up which cards of this patient the client's users dismissed.
 
         Raises:
             RequestError: required data are unknown (412), or a resource is about another patient (400).
         """
-        facts = self._facts(request, terms, as_of, arrived)
+        facts = self._facts(request, terms, as_of, account)
         picture = ClinicalPicture(facts, self.knowledge.policy, as_of)
         answer = service.evaluate(
             picture,
@@ -116,13 +117,19 @@ class Evaluator:
             encounter_id=request.encounter_id,
             recall=recall,
         )
+        account.ended(Stage.JUDGE)
+        account.answer = answer
+        account.unusable = facts.unusable
         return Evaluation(as_of, facts, picture, answer)
 
-    def _facts(self, request: HookRequest, terms: Terms, as_of: datetime, arrived: float) -> PatientFacts:
+    def _facts(self, request: HookRequest, terms: Terms, as_of: datetime, account: Account) -> PatientFacts:
         asked = self.knowledge.queries
         drafts = request.drafts
-        came = receive(request.prefetch, asked, terms.prefetch_keys)
-        came = terms.retriever.complete(came, asked, request, as_of=as_of, arrived=arrived)
+        sent = receive(request.prefetch, asked, terms.prefetch_keys)
+        account.ended(Stage.PARSE)
+        came = terms.retriever.complete(sent, asked, request, as_of=as_of, arrived=account.arrived)
+        account.ended(Stage.FETCH)
+        account.sources = {need: _source(sent[need], came[need]) for need in came}
         try:
             facts = read_facts(
                 gather(came, asked),
@@ -136,7 +143,18 @@ class Evaluator:
                 zone=self.knowledge.policy.time_zone,
                 as_of=as_of,
             )
-            return in_units_shown(facts, self.knowledge.policy)
+            facts = in_units_shown(facts, self.knowledge.policy)
         except PatientMismatch as mismatch:
             text = "A resource in the request is about another patient than context.patientId."
             raise bad_request(Issue(IssueCode.CONFLICT, text, mismatch.reference)) from None
+        account.ended(Stage.READ)
+        return facts
+
+
+def _source(sent: Received, came: Received) -> DataSource:
+    """Return where the data of a need came from: ``sent`` with the request, or ``came`` after asking."""
+    if not came.outcome.known:
+        return DataSource.UNAVAILABLE
+    if came.outcome is Outcome.EMPTY:
+        return DataSource.EMPTY
+    return DataSource.PREFETCH if sent.outcome.known else DataSource.FETCHED

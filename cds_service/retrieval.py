@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import requests
 
@@ -48,8 +48,16 @@ THREADS: Final = 32
 _MOST_MEDICATIONS = 50
 # A smaller _count says how many of the newest are wanted; a larger one is the size of a page.
 _A_PAGE = 50
-_DATES = ("effectiveDateTime", "effectiveInstant", "occurenceDateTime", "occurrenceDateTime", "authoredOn", "issued")
-_PERIODS = ("effectivePeriod", "occurencePeriod", "occurrencePeriod", "period")
+_DATES = (
+    "effectiveDateTime",
+    "effectiveInstant",
+    "occurenceDateTime",
+    "occurrenceDateTime",
+    "performedDateTime",
+    "authoredOn",
+    "issued",
+)
+_PERIODS = ("effectivePeriod", "occurencePeriod", "occurrencePeriod", "performedPeriod", "period")
 _DATED = frozenset({"Observation", "MedicationAdministration"})
 _WITH_MEDICATION = frozenset(
     {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationUsage"}
@@ -175,6 +183,13 @@ class _Job:
     began: float = 0.0
 
 
+class Count(Protocol):
+    """Counts questions."""
+
+    def __call__(self, need: str, trouble: str, *, dropped: int, seconds: float) -> None:
+        """Count one that was asked; ``trouble`` is "none" if it was answered."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Means:
     """What all requests of a process share."""
@@ -184,22 +199,25 @@ class _Means:
     log: Log
     stopwatch: Stopwatch
     pool: ThreadPoolExecutor
+    count: Count | None
 
 
 class Retriever:
     """Completes what came with requests, as one deployment is set up."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each by name
         self,
         access: Access,
         site: SiteCodes,
         log: Log,
         stopwatch: Stopwatch,
         session: requests.Session | None = None,
+        *,
+        count: Count | None = None,
     ) -> None:
         # The pool's threads start with the first question, in the worker process that asks it.
         pool = ThreadPoolExecutor(THREADS, thread_name_prefix="fhir")
-        self._means = _Means(access, site, log, stopwatch, pool)
+        self._means = _Means(access, site, log, stopwatch, pool, count)
         self._session = session or guarded_session(access.guard, connections=THREADS)
 
     def complete(
@@ -398,15 +416,21 @@ class _Retrieval:
             resources = [job.resource] if job.resource is not None else []
         else:
             resources = self._wanted(list(harvest.resources), job.question)
+        need = job.need.value if job.need is not None else "medication"
+        dropped = len(harvest.resources) - len(resources) if job.question is not None else 0
+        trouble = harvest.trouble.value if harvest.trouble is not None else "none"
+        seconds = self._means.stopwatch() - job.began
+        if self._means.count is not None:
+            self._means.count(need, trouble, dropped=dropped, seconds=seconds)
         write = self._means.log.warning if harvest.trouble is not None else self._means.log.debug
         write(
             "fhir-query",
-            need=job.need.value if job.need is not None else "medication",
+            need=need,
             resources=len(resources),
-            dropped=len(harvest.resources) - len(resources) if job.question is not None else 0,
+            dropped=dropped,
             pages=harvest.pages,
-            trouble=harvest.trouble.value if harvest.trouble is not None else "none",
-            duration_ms=round((self._means.stopwatch() - job.began) * 1000, 1),
+            trouble=trouble,
+            duration_ms=round(seconds * 1000, 1),
         )
         if job.need is None:
             for medication in resources:

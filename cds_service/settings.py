@@ -13,18 +13,20 @@
 | ``PREFETCH_KEYS`` | further prefetch keys, ``labs=item6,results;medications=meds`` | none |
 | ``PROFILE`` | production, dev: dev serves the sandbox, allows http and servers without a token | production |
 | ``FHIR_SERVERS`` | base URLs of the FHIR servers that may be asked, with commas between them | none |
-| ``FHIR_NETWORKS`` | networks that are not public and that those servers may be in, ``10.1.0.0/16`` | none |
+| ``FHIR_NETWORKS`` | networks that are not public and that those servers, and clients' keys, may be in | none |
 | ``FHIR_BUDGET_MS`` | time for everything that is fetched for a request, from its arrival | 2000 |
 | ``FHIR_PATIENT_PARAMETER`` | id, reference: ``patient=123`` or ``patient=Patient/123`` | id |
 | ``FHIR_MAX_PAGES`` | pages of one search | 20 |
 | ``FHIR_MAX_BYTES`` | bytes of one search, unpacked | 16777216 |
 | ``FHIR_LOOKBACK_DAYS`` | what is older is not fetched: results, doses given | 1830 |
 | ``SANDBOX_DATA`` | file or folder with Bundles or NDJSON, served in the sandbox as well | none |
+| ``METRICS`` | on, off: whether ``/metrics`` answers | on |
 | ``CLIENTS`` | TOML file with the EHRs that may call (``cds_service.clients``) | none |
 | ``PUBLIC_URLS`` | base URLs under which clients call, what their tokens name as audience | none |
 | ``SECRET_FILE`` | file with at least 32 random bytes: patients and users are stored as codes made with it | none |
 | ``DATABASE`` | URL of the SQLite or PostgreSQL database for cards shown and feedback | a file of the user's |
 | ``RETENTION_DAYS`` | what is older is removed by ``magnesium-cds db purge`` | 365 |
+| ``INSIGHT_TOKEN_FILE`` | file with the token that opens ``/insight``; without it production has no such page | none |
 | ``REDIS`` | ``redis://…`` for rate limits and used tokens, shared by all workers | none |
 | ``PROXY_NETWORKS`` | addresses of the TLS proxies whose certificate header is believed | none |
 | ``CERTIFICATE_HEADER`` | their header with the SHA-256 of the client's certificate | X-Client-Cert-Sha256 |
@@ -106,6 +108,7 @@ DEFAULT_PREFETCH_KEYS: PrefetchKeys = MappingProxyType(
         Need.ENCOUNTERS: ("encounters", "encounter"),
         Need.VITALS: ("vitals", "vitalSigns"),
         Need.TESTS: ("tests", "serviceRequests", "labOrders"),
+        Need.PROCEDURES: ("procedures", "procedure"),
     }
 )
 
@@ -133,11 +136,13 @@ class Settings:
     fhir_max_bytes: int = 16 * 1024 * 1024
     fhir_lookback_days: int = 1830
     sandbox_data: Path | None = None
+    metrics: bool = True
     clients: Path | None = None
     public_urls: tuple[str, ...] = ()
     secret_file: Path | None = None
     database: str = field(default_factory=lambda: f"sqlite:///{_data_folder() / 'magnesium-cds.sqlite'}")
     retention_days: int = 365
+    insight_token_file: Path | None = None
     redis: str = ""
     proxy_networks: tuple[Network, ...] = ()
     certificate_header: str = "X-Client-Cert-Sha256"
@@ -171,6 +176,17 @@ class Settings:
             SettingsError: Names everything that is missing.
         """
         if self.profile is Profile.DEV:
+            if not self.dev_networks and not _is_here(self.host):
+                raise SettingsError(
+                    f"{variable('host')}: the dev profile asks nobody who they are, so it listens on this machine only"
+                    " (127.0.0.1, ::1, localhost)."
+                    f" To let others in, name their networks in {variable('dev_networks')}."
+                )
+            if self.clients and not self.public_urls:
+                text = (
+                    "the addresses under which the clients call, such as http://127.0.0.1:8080; their tokens name them"
+                )
+                raise SettingsError(f"{variable('public_urls')}: {text}")
             return
         wanted = {
             "clients": "the file that names the EHRs which may call",
@@ -211,6 +227,14 @@ def with_keys(keys: PrefetchKeys, more: PrefetchKeys) -> PrefetchKeys:
             if owners.setdefault(name.casefold(), need) is not need:
                 raise ValueError("the same key is given for two needs")
     return MappingProxyType(joined)
+
+
+def _is_here(host: str) -> bool:
+    """Whether whoever listens on ``host`` hears this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _data_folder() -> Path:
@@ -274,6 +298,13 @@ def _one_of(choices: type[_Choice]) -> Callable[[str], _Choice]:
     return read
 
 
+def _switch(text: str) -> bool:
+    try:
+        return {"on": True, "off": False}[text.lower()]
+    except KeyError:
+        raise ValueError("expected on or off") from None
+
+
 def _prefetch_keys(text: str) -> PrefetchKeys:
     """Read ``need=key,key;need=key``; the keys are accepted beside the default ones."""
     more: dict[Need, tuple[str, ...]] = {}
@@ -302,7 +333,8 @@ def _database(text: str) -> str:
     if url.get_backend_name() == "postgresql":
         # One driver is installed; whoever writes plain postgresql:// means it.
         return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    if url.drivername != "sqlite":
+    # One in memory would be another for each connection.
+    if url.drivername != "sqlite" or url.database in {None, "", ":memory:"} or str(url.database).startswith("file:"):
         raise ValueError(f"expected {_DATABASES}")
     return text
 
@@ -333,11 +365,13 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "fhir_max_bytes": _whole_number(1),
     "fhir_lookback_days": _whole_number(1),
     "sandbox_data": _file_or_folder,
+    "metrics": _switch,
     "clients": _file,
     "public_urls": _bases,
     "secret_file": _secret,
     "database": _database,
     "retention_days": _whole_number(1),
+    "insight_token_file": _secret,
     "redis": _redis,
     "proxy_networks": _networks,
     "certificate_header": str,

@@ -1,5 +1,8 @@
 """``GET /health/live``: the process answers. ``GET /health/ready``: it can serve, or which part cannot.
 
+A part that is lost after it worked once leaves the process ready, and is named: cards need no database, and an
+outage of it must not take every instance, and with them every alert, out of the load balancer (docs/decisions/0030).
+
 Policy and terminology are loaded before anything is answered, so they are named and not checked. Neither address
 says anything about clients' FHIR servers: those fail by themselves, and the cards say so.
 """
@@ -25,7 +28,7 @@ def blueprint(checks: Mapping[str, ReadyCheck], log: Log, *, version: str, loade
     """Return the routes.
 
     Args:
-        checks: The parts that can fail and without which nothing should be sent here, by name.
+        checks: The parts that can fail, and that must have worked once before anything is sent here, by name.
         log: Where it is written down that one cannot be used.
         version: Of the program.
         loaded: What was loaded at start, with its version.
@@ -36,16 +39,21 @@ def blueprint(checks: Mapping[str, ReadyCheck], log: Log, *, version: str, loade
     def live() -> Response:
         return json_response({"status": "live", "version": version})
 
+    worked: set[str] = set()
+
     @routes.get("/ready")
     def ready() -> Response:
-        failing = [name for name, check in checks.items() if not _works(name, check, log)]
-        if failing:
+        works = {name: _works(name, check, log) for name, check in checks.items()}
+        worked.update(name for name, working in works.items() if working)
+        never = [name for name in checks if name not in worked]
+        if never:
             raise RequestError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                [Issue(IssueCode.TRANSIENT, f"This part cannot be used: {name}.", name) for name in failing],
+                [Issue(IssueCode.TRANSIENT, f"This part cannot be used: {name}.", name) for name in never],
                 {"Retry-After": str(_ASK_AGAIN_SECONDS)},
             )
-        return json_response({"status": "ready", **loaded, **dict.fromkeys(checks, "ok")})
+        parts = {name: "ok" if working else "unavailable" for name, working in works.items()}
+        return json_response({"status": "ready" if all(works.values()) else "degraded", **loaded, **parts})
 
     return routes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
 
 from cds_service import errors, examples
 from cds_service.clock import Clock
@@ -26,6 +26,7 @@ def blueprint(services: Iterable[HookService], clock: Clock, *, version: str, po
             base_url=request.url_root.rstrip("/"),
             version=version,
             policy_version=policy_version,
+            workbench="workbench" in current_app.blueprints,
         )
 
     @routes.get("/examples/<name>")

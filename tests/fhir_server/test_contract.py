@@ -20,6 +20,7 @@ PREFETCH = {
 }
 
 
+@pytest.mark.requirement("R-29a", "M-03")
 @pytest.mark.parametrize("sent", PREFETCH.values(), ids=PREFETCH.keys())
 @pytest.mark.parametrize("hook", patients.HOOKS)
 def test_the_cards_are_those_of_full_prefetch(

@@ -32,6 +32,7 @@ def touched(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return found
 
 
+@pytest.mark.requirement("R-32", "M-05")
 @pytest.mark.parametrize("url", (ELSEWHERE | BESIDE).values(), ids=(ELSEWHERE | BESIDE).keys())
 class TestAServerThatIsNotListed:
     def test_it_is_not_called_and_not_named(self, production: Asking, touched: list[Any], url: str) -> None:
@@ -51,6 +52,7 @@ class TestAServerThatIsNotListed:
         assert touched == []
 
 
+@pytest.mark.requirement("M-05")
 def test_the_listed_one_is_called(production: Asking, touched: list[Any]) -> None:
     """Otherwise the matrix shows nothing."""
     answer = production.call("patient-view", {})

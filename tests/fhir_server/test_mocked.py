@@ -122,7 +122,7 @@ class TestTheAnswer:
         answer = asking.call("patient-view", without("labs"))
         event = asking.events[-1]
         assert answer.status_code == 200
-        assert event["unusable"] == 1
+        assert sum(event["unusable"].values()) == 1
         assert next(one for one in asking.events if one.get("need") == "labs")["dropped"] == 1
 
     @pytest.mark.parametrize("status", ["on-hold", "cancelled", "entered-in-error", "draft", "unknown"])
@@ -168,7 +168,7 @@ class TestTheAnswer:
         server.post(f"{URL}/Observation/_search", json=answer)
         found = asking.call("patient-view", without("labs"))
         assert cards(found)
-        assert asking.events[-1]["unusable"] == 1
+        assert sum(asking.events[-1]["unusable"].values()) == 1
 
     @pytest.mark.parametrize(
         "junk",
@@ -301,7 +301,7 @@ class TestMedications:
         server.get(f"{URL}/MedicationRequest", json=bundle(order))
         asking.call("patient-view", without("medications"))
         assert len(server.calls) == 1
-        assert asking.events[-1]["unusable"] == 1
+        assert sum(asking.events[-1]["unusable"].values()) == 1
 
     def test_one_that_cannot_be_read_costs_only_its_order(self, server: Any, asking: Asking) -> None:
         server.get(f"{URL}/MedicationRequest", json=bundle(*self.orders()))
@@ -311,7 +311,7 @@ class TestMedications:
             else:
                 server.get(f"{URL}/Medication/{own_id}", json=drug)
         assert cards(asking.call("patient-view", without("medications")))
-        assert asking.events[-1]["unusable"] == 1
+        assert sum(asking.events[-1]["unusable"].values()) == 1
 
     def test_a_mixture_s_parts_are_read(self, server: Any, asking: Asking) -> None:
         order = {**self.orders()[0], "medicationReference": {"reference": "Medication/mixture"}}
@@ -325,7 +325,7 @@ class TestMedications:
         server.get(f"{URL}/Medication/mixture", json=mixture)
         server.get(f"{URL}/Medication/part", json={**furosemide, "id": "part"})
         asking.call("patient-view", without("medications"))
-        assert asking.events[-1]["unusable"] == 0
+        assert "unusable" not in asking.events[-1]
 
 
 class TestWhetherToAsk:

@@ -80,6 +80,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.requirement("R-20", "R-32", "M-04", "M-14")
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize(("kind", "need"), [("Observation", Need.LABS), ("Condition", Need.CONDITIONS)])
 def test_a_fault_costs_what_it_hits_and_the_answer_says_so(name: str, kind: str, need: Need, ask: MakeAsking) -> None:
@@ -114,6 +115,7 @@ def _outcome(answer: Any, need: Need) -> str:
     return "200"
 
 
+@pytest.mark.requirement("R-86", "M-14")
 def test_a_server_that_never_answers_costs_one_budget_however_many_questions_it_leaves_open(ask: MakeAsking) -> None:
     with Proxy(APP, quirks.silence) as proxy:
         answer = ask(proxy.url, fhir_budget_ms=300).call("patient-view", {})
@@ -126,6 +128,7 @@ def test_a_server_that_never_answers_costs_one_budget_however_many_questions_it_
     assert all("did not answer in time" in issue["diagnostics"] for issue in answer.get_json()["issue"])
 
 
+@pytest.mark.requirement("M-03")
 def test_everything_is_asked_at_the_same_time(ask: MakeAsking) -> None:
     """Nobody is answered before all have asked: asked one after the other, they would wait for each other forever."""
     import threading  # noqa: PLC0415

@@ -25,6 +25,7 @@ ISSUE_TYPES = {
     "too-long",
     "incomplete",
     "exception",
+    "transient",
 }
 
 
@@ -49,6 +50,12 @@ FAILURES = {
     "static file outside": Failure("GET", "/static/../settings.py", None, None, 404, "not-found"),
     "GET on a service": Failure("GET", CALL, None, None, 405, "not-supported"),
     "PUT on a service": Failure("PUT", CALL, b"{}", "application/json", 405, "not-supported"),
+    "GET on feedback": Failure("GET", f"{CALL}/feedback", None, None, 405, "not-supported"),
+    "feedback as form data": Failure("POST", f"{CALL}/feedback", b"a=b", "text/plain", 415, "not-supported"),
+    "feedback on an unknown service": Failure(
+        "POST", "/cds-services/nothing/feedback", b"{}", "application/json", 404, "not-found"
+    ),
+    "feedback that is an array": Failure("POST", f"{CALL}/feedback", b"[]", "application/json", 400, "structure"),
     "POST on discovery": Failure("POST", "/cds-services", b"{}", "application/json", 405, "not-supported"),
     "DELETE on the landing page": Failure("DELETE", "/", None, None, 405, "not-supported"),
     "form data": Failure("POST", CALL, b"a=b", "application/x-www-form-urlencoded", 415, "not-supported"),
@@ -99,6 +106,7 @@ def assert_is_an_error(answer: TestResponse, status: int, code: str, severity: s
     assert body["issue"][0]["code"] == code
 
 
+@pytest.mark.requirement("R-38", "M-07")
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
 def test_every_failure_has_one_shape(site: Any, failure: Failure) -> None:
     answer = site.client.open(
@@ -118,7 +126,7 @@ def test_every_address_is_driven_here_with_a_wrong_method_or_input(site: Any) ->
     for failure in FAILURES.values():
         if methods := sorted(adapter.allowed_methods(failure.address)):
             driven.add(adapter.match(failure.address, method=methods[0])[0])
-    without_failures = {"health.healthz"}
+    without_failures = {"health.live", "health.ready", "metrics.metrics", "openapi.openapi"}
     assert driven | without_failures == {rule.endpoint for rule in app.url_map.iter_rules()}
 
 
@@ -162,8 +170,8 @@ def test_our_own_bug_is_a_500_with_an_id_that_the_log_explains(make_site: Any) -
         raise RuntimeError("Rosa Example, born 1958")
 
     site = make_site()
-    site.app.view_functions["health.healthz"] = broken
-    answer = site.client.get("/healthz")
+    site.app.view_functions["health.live"] = broken
+    answer = site.client.get("/health/live")
     assert_is_an_error(answer, 500, "exception", severity="fatal")
     text = answer.get_data(as_text=True)
     (event,) = [event for event in site.events if event["event"] == "failure"]

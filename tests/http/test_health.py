@@ -74,6 +74,22 @@ def test_a_part_that_does_not_work_is_a_503_that_names_it(
     assert "password" not in written + answer.get_data(as_text=True)
 
 
+def test_a_part_that_is_lost_later_is_named_and_the_service_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    states = iter([False, True, False, True])
+    app = Flask(__name__)
+    register(app, lambda _: "id")
+    log = make_log(LogLevel.INFO, LogFormat.JSON, sys.stderr)
+    app.register_blueprint(health.blueprint({"database": lambda: next(states)}, log, version="1", loaded={}))
+    answers = [app.test_client().get("/health/ready") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [503, 200, 200, 200]
+    assert [answer.get_json() for answer in answers[1:]] == [
+        {"status": "ready", "database": "ok"},
+        {"status": "degraded", "database": "unavailable"},
+        {"status": "ready", "database": "ok"},
+    ]
+    assert capsys.readouterr().err.count('"check": "database"') == 2
+
+
 def test_every_part_that_does_not_work_is_named(ask: Any) -> None:
     answer = ask(database=fails, migrations=fails)
     assert [issue["expression"] for issue in answer.get_json()["issue"]] == [["database"], ["migrations"]]

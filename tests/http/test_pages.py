@@ -1,4 +1,4 @@
-"""The landing page, the examples and the health check."""
+"""The landing page and the examples."""
 
 from __future__ import annotations
 
@@ -99,13 +99,6 @@ class TestExamples:
 
     def test_the_name_may_have_its_extension(self, site: Any) -> None:
         assert site.client.get("/examples/patient-view.json").get_json()["hook"] == "patient-view"
-
-
-def test_health_says_what_is_running(site: Any) -> None:
-    answer = site.client.get("/healthz")
-    assert answer.status_code == 200
-    assert answer.get_json()["status"] == "ok"
-    assert set(answer.get_json()) == {"status", "version", "policy"}
 
 
 def contrast(one: str, other: str) -> float:

@@ -47,6 +47,9 @@ class TestEveryExample:
         assert {late - early for early, late in zip(before, after, strict=True)} == {NOW - examples.WRITTEN}
         assert max(after) <= NOW
 
+    def test_a_fraction_of_a_second_moves_nothing(self, name: str) -> None:
+        assert examples.as_of(name, NOW + timedelta(microseconds=7)) == examples.as_of(name, NOW)
+
     def test_a_birthday_does_not_move(self, name: str) -> None:
         births = {
             examples.as_of(name, moment)["prefetch"]["patient"]["birthDate"] for moment in (examples.WRITTEN, NOW)
@@ -61,3 +64,20 @@ class TestEveryExample:
 def test_there_is_no_other_example() -> None:
     with pytest.raises(KeyError):
         examples.as_of("../settings", NOW)
+
+
+@pytest.mark.parametrize(
+    ("written", "a_day_later"),
+    [
+        ("2026-01-15T09:00:00Z", "2026-01-16T09:00:00+00:00"),
+        ("2026-01-15T09:00:00.5-06:00", "2026-01-16T09:00:00.500000-06:00"),
+        ("2026-01-15T09:00", "2026-01-16T09:00:00"),
+        ("2026-02-28", "2026-03-01"),
+        ("2026-02-30", "2026-02-30"),
+        ("9999-12-31", "9999-12-31"),
+        ("2026", "2026"),
+        ("Observation/2026-01-15", "Observation/2026-01-15"),
+    ],
+)
+def test_a_date_or_time_of_any_form_is_moved_and_nothing_else(written: str, a_day_later: str) -> None:
+    assert examples.moved({"at": [written]}, timedelta(days=1)) == {"at": [a_day_later]}

@@ -104,6 +104,7 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+@pytest.mark.requirement("M-04", "M-05", "R-32", "R-75")
 class TestTheMatrix:
     """For ``fhirServer`` through the service itself, see ``tests/fhir_server/test_guard.py``."""
 

@@ -177,6 +177,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
+@pytest.mark.requirement("R-40", "R-41", "R-46", "R-63", "R-64")
 @pytest.mark.parametrize(("build", "names"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_the_specification_forbids_cannot_be_built(build: Callable[[], Any], names: str) -> None:
     with pytest.raises(ValueError, match=names):
