@@ -31,6 +31,9 @@ test: $(VENV)/dev.stamp ## Run the tests and record which branches they reach
 	@rm -f .coverage
 	@$(BIN)/python -m pytest --quiet --numprocesses=auto --dist=worksteal --cov --cov-report=term $(ARGS)
 
+.PHONY: spark
+spark: $(VENV)/spark.stamp ## Install Apache Spark for `evaluate --engine spark` and its tests (400 MB; needs Java 17)
+
 .PHONY: check
 check: lint types imports requirements pages coverage ## Lint, formatting, types, import contracts, generated pages, coverage of the last `make test`
 	@echo 'All checks passed.'
@@ -88,8 +91,9 @@ LOCK = env -u UV_FIND_LINKS UV_CUSTOM_COMPILE_COMMAND='make lock' \
 .PHONY: lock
 lock: $(VENV)/dev.stamp ## Pin and hash what pyproject.toml asks for
 	@$(LOCK) pyproject.toml --output-file requirements/runtime.txt
-	@$(LOCK) pyproject.toml --group dev --extra otel --extra redis --constraint requirements/runtime.txt \
+	@$(LOCK) pyproject.toml --group dev --extra evaluate --extra otel --extra redis --constraint requirements/runtime.txt \
 	    --output-file requirements/dev.txt
+	@$(LOCK) pyproject.toml --extra spark --constraint requirements/dev.txt --output-file requirements/spark.txt
 	@$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 
 .PHONY: clean
@@ -109,6 +113,11 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@echo 'Installing what development needs into $(VENV) …'
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@$(INSTALL_PROJECT)
+	@touch $@
+
+$(VENV)/spark.stamp: requirements/spark.txt $(VENV)/dev.stamp
+	@echo 'Installing Apache Spark into $(VENV) …'
+	@$(PIP) install --require-hashes -r requirements/spark.txt
 	@touch $@
 
 $(BIN)/python:
