@@ -9,12 +9,11 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 
 from cds_service.cli import main
 from cds_service.server import GRACE_SECONDS
 from cds_service.settings import PREFIX, Profile, Settings, unknown_variables
-
-yaml = pytest.importorskip("yaml", reason="PyYAML is a development requirement")
 
 ROOT = Path(__file__).parents[2]
 READY = f"http://127.0.0.1:{Settings().port}/health/ready"

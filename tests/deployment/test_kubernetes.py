@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import kubernetes_validate
 import pytest
+import yaml
 
 from cds_service.app import create_app
 from cds_service.cli import main
@@ -18,8 +20,6 @@ from cds_service.server import GRACE_SECONDS
 from cds_service.settings import PREFIX, Profile, Settings, unknown_variables
 from cds_service.storage import NO_RECORDS
 from magnesium.policy import load_site
-
-yaml = pytest.importorskip("yaml", reason="PyYAML is a development requirement")
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -72,8 +72,7 @@ class TestTheyAreRight:
     @pytest.mark.parametrize("release", [OLDEST, NEWEST])
     @pytest.mark.parametrize("entry", [pytest.param(entry, id=named(entry)) for entry in OBJECTS])
     def test_each_object_is_what_the_schema_of_kubernetes_says(self, entry: dict[str, Any], release: str) -> None:
-        validator = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate carries the schemas")
-        validator.validate(entry, release, strict=True)
+        kubernetes_validate.validate(entry, release, strict=True)
 
     @pytest.mark.parametrize("folder", [BASE, EXAMPLE], ids=lambda folder: folder.name)
     def test_each_file_is_applied(self, folder: Path) -> None:

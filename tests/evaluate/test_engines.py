@@ -19,8 +19,6 @@ from cds_service.evaluate.command import evaluate
 from cds_service.evaluate.work import Work
 from tests.evaluate.records import few_patients, patient, result, write_export
 
-duckdb = pytest.importorskip("duckdb", reason="the extra `evaluate` is not installed")
-
 TABLES = ("firings", "patients", "missed", "unused", "differences", "problems")
 
 

@@ -13,8 +13,6 @@ from click.testing import CliRunner
 from cds_service.evaluate.command import evaluate
 from tests.evaluate.records import few_patients, write_export
 
-pytest.importorskip("duckdb", reason="the extra `evaluate` is not installed")
-
 STRICTER = '[magnesium.low]\nprinted = { "mmol/L" = 0.70, "mg/dL" = 1.7, "mEq/L" = 1.4 }\nreviewed = 2026-11-22\n'
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from cds_service import tracing
 from cds_service.account import Stage
@@ -20,11 +22,8 @@ Example = Callable[[str], dict[str, Any]]
 @pytest.fixture
 def traced(make_site: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A site, and the spans that it makes."""
-    why = "needs magnesium-cds[otel]"
-    export = pytest.importorskip("opentelemetry.sdk.trace.export", reason=why)
-    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter", reason=why)
-    exporter = memory.InMemorySpanExporter()
-    trace = tracing.make_trace(export.SimpleSpanProcessor(exporter), now, version="1")
+    exporter = InMemorySpanExporter()
+    trace = tracing.make_trace(SimpleSpanProcessor(exporter), now, version="1")
     monkeypatch.setattr("cds_service.app.open_trace", lambda *_, **__: trace)
     return make_site(), exporter.get_finished_spans
 
