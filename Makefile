@@ -65,6 +65,10 @@ pages: $(VENV)/dev.stamp
 docs: $(VENV)/dev.stamp ## Write the generated pages: cards, causes, traceability, the clinicians' page
 	@$(BIN)/python -m tools.generate_docs
 
+.PHONY: site
+site: $(VENV)/dev.stamp ## Build the documentation site into build/site (warnings are errors)
+	@$(BIN)/python -m sphinx -W --keep-going -q -E -b html -c docs -d build/doctrees . build/site
+
 .PHONY: coverage
 coverage: $(VENV)/dev.stamp
 	@test -f .coverage || { echo 'No coverage data: run make test first.'; exit 1; }
@@ -78,6 +82,20 @@ coverage: $(VENV)/dev.stamp
 mutation: $(VENV)/dev.stamp ## Change magnesium/ in thousands of ways and see which the tests notice (hours; needs mutmut)
 	@test -x $(BIN)/mutmut || { echo 'mutmut is missing: $(BIN)/python -m pip install mutmut==3.8.*'; exit 1; }
 	@$(BIN)/mutmut run $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/dev.stamp ## Measure speed beside a bare Flask application (some minutes)
+	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/dev.stamp ## Call the service for half an hour and see what grows
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+.PHONY: sbom
+sbom: $(VENV)/dev.stamp ## Write a CycloneDX list of what the service needs (needs cyclonedx-bom)
+	@mkdir -p build
+	@test -x $(BIN)/cyclonedx-py || { echo 'cyclonedx-py is missing: $(BIN)/python -m pip install cyclonedx-bom==7.5.*'; exit 1; }
+	@$(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml --of JSON --output-reproducible -o build/sbom.json
 
 .PHONY: format
 format: $(VENV)/dev.stamp ## Format the code and apply the safe lint fixes

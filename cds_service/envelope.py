@@ -28,6 +28,8 @@ ORDER_HOOKS = frozenset({ORDER_SELECT, ORDER_SIGN})
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # Epic's ids have 194 characters and the specification's 64, so the length says nothing.
 _BARE_ID = re.compile(r"[^\s/\x00-\x1f\x7f]+")
+# Of a list of wrong values only the first are named: the answer would be many times the size of the request.
+_MOST_ISSUES = 50
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -116,13 +118,14 @@ def read_request(body: Mapping[str, Any], *, hook: str) -> HookRequest:
 
 
 class _Fields:
-    """Reads members and collects what is wrong with them, so that one answer names every field."""
+    """Reads members and collects what is wrong with them, so that one answer names every field (``_MOST_ISSUES``)."""
 
     def __init__(self) -> None:
         self.issues: list[Issue] = []
 
     def wrong(self, code: IssueCode, at: str, text: str) -> None:
-        self.issues.append(Issue(code, text, at))
+        if len(self.issues) < _MOST_ISSUES:
+            self.issues.append(Issue(code, text, at))
 
     def missing(self, at: str, text: str = "This is required.") -> None:
         self.wrong(IssueCode.REQUIRED, at, text)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from cds_service.errors import Issue, IssueCode
+from cds_service.quick_json import DOUBTFUL, decode_usual
 
 _BYTE_ORDER_MARK = "\ufeff"
 # 18 digits are what FHIR's decimal asks for; real charts send 15 decimals. The rest is room.
@@ -47,6 +49,16 @@ def decode(body: bytes, *, max_depth: int) -> Any:
     Raises:
         StrictJsonError: the body is not JSON that can be accepted.
     """
+    value = decode_usual(body, max_depth=max_depth)
+    return look_closely(body, max_depth=max_depth) if value is DOUBTFUL else value
+
+
+def look_closely(body: bytes, *, max_depth: int) -> Any:
+    """Return the value that ``body`` holds, or find the place where it is not acceptable.
+
+    Raises:
+        StrictJsonError: the body is not JSON that can be accepted.
+    """
     text = _text(body)
     reading = _Reading()
     try:
@@ -65,7 +77,7 @@ def decode(body: bytes, *, max_depth: int) -> Any:
     if _deeper_than(value, max_depth):
         raise _too_deep(_deep_place(value, max_depth), max_depth)
     if reading.flawed:
-        at, flaw = next((at, found) for at, found in _walk(value) if isinstance(found, _Flaw))
+        at, flaw = next((at, found) for at, found, _ in _walk(value) if isinstance(found, _Flaw))
         raise StrictJsonError(Issue(IssueCode.INVALID, flaw.text, at))
     if _MAYBE_HALF_SURROGATE.search(text):
         _refuse_half_surrogates(value)
@@ -85,8 +97,8 @@ class _Reading:
     def members(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
+            times = Counter(name for name, _ in pairs)
+            twice = next(name for name, count in times.items() if count > 1)
             result[twice] = self._flaw("The same key stands here more than once.")
         return result
 
@@ -138,19 +150,11 @@ def _deeper_than(value: Any, max_depth: int) -> bool:
 
 def _deep_place(value: Any, max_depth: int) -> str:
     """Return the path of the first object or array beyond the limit."""
-    level = [("", value)]
-    for _ in range(max_depth):
-        level = [
-            (path, inner)
-            for at, outer in level
-            for path, inner in _members(at, outer)
-            if isinstance(inner, dict | list)
-        ]
-    return level[0][0]
+    return next(at for at, found, depth in _walk(value) if depth == max_depth and isinstance(found, dict | list))
 
 
 def _refuse_half_surrogates(value: Any) -> None:
-    for at, found in _walk(value):
+    for at, found, _ in _walk(value):
         texts = found if isinstance(found, dict) else (found,)
         for text in texts:
             if isinstance(text, str):
@@ -161,13 +165,21 @@ def _refuse_half_surrogates(value: Any) -> None:
                     raise StrictJsonError(issue) from None
 
 
-def _walk(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield every value inside ``value`` with its path, in reading order; the depth is already bounded."""
-    stack = [("", value)]
-    while stack:
-        at, found = stack.pop()
-        yield at, found
-        stack.extend(reversed(list(_members(at, found))))
+def _walk(value: Any) -> Iterator[tuple[str, Any, int]]:
+    """Yield every value inside ``value`` with its path and depth, in reading order.
+
+    One member after the other: a list of what is in a body of some megabytes would need hundreds of them.
+    """
+    yield "", value, 0
+    trail = [_members("", value)]
+    while trail:
+        for at, found in trail[-1]:
+            yield at, found, len(trail)
+            if isinstance(found, dict | list):
+                trail.append(_members(at, found))
+                break
+        else:
+            trail.pop()
 
 
 def _members(at: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -26,6 +26,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from cds_service import errors
 from cds_service.account import REQUEST_ID
+from cds_service.clock import stopwatch
 from cds_service.logging import LibraryLog, Log
 
 _STATUS: Final = {
@@ -34,6 +35,9 @@ _STATUS: Final = {
     UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
     ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
 }
+# Of a body that is refused unread. What takes longer, or is larger, is cut off.
+_DISCARD_SECONDS: Final = 20.0
+_MOST_DISCARDED: Final = 64 * 1024 * 1024
 
 
 class Worker(ThreadWorker):
@@ -46,6 +50,15 @@ class Worker(ThreadWorker):
         self.log.warning("not readable", exc_info=exc)
         with contextlib.suppress(OSError):
             client.sendall(refusal(status))
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # noqa: FBT001  gunicorn calls it by position
+        """Take in the rest of a body that nobody read, and say whether the connection is good for another request.
+
+        Left to itself gunicorn takes 64 KiB and then closes, while the caller is still sending: the answer – the 401,
+        the 413 – is lost on the way, and the caller hears of a broken connection instead.
+        """
+        read = conn.parser.finish_body(deadline=stopwatch() + _DISCARD_SECONDS, max_bytes=_MOST_DISCARDED)
+        return keepalive and bool(read)
 
 
 def refusal(status: HTTPStatus) -> bytes:

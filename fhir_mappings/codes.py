@@ -88,7 +88,7 @@ class _Icd10cm:
             return None
         if code in self.exact:
             return self.exact[code]
-        for length in range(len(code), _ICD_SHORTEST_CATEGORY - 1, -1):
+        for length in range(min(len(code), _ICD_FULL_LENGTH), _ICD_SHORTEST_CATEGORY - 1, -1):
             category = code[:length]
             if category in self.excluded:
                 return None

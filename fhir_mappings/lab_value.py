@@ -56,19 +56,19 @@ def read_value(holder: Resource, analyte: Analyte) -> tuple[Quantity | Unreadabl
 
 def read_reference_low(holder: Resource, analyte: Analyte) -> Quantity | None:
     """Return the lower limit of the laboratory's own range, if there is exactly one that reads."""
-    limits = set()
+    limits: list[Quantity] = []
     for reference_range in objects(holder.get("referenceRange")):
         kinds = {coding.get("code") for coding in objects(first(reference_range.get("type")).get("coding"))}
         # Therapeutic, treatment and pre-puberty ranges are no limits of normal for this patient.
         if kinds <= {"normal"} and reference_range.get("appliesTo") is None:
             low, _ = _quantity(first(reference_range.get("low")), analyte)
-            if isinstance(low, Quantity):
-                limits.add(low)
-    return limits.pop() if len(limits) == 1 else None
+            if isinstance(low, Quantity) and low not in limits:
+                limits.append(low)
+    return limits[0] if len(limits) == 1 else None
 
 
 def _quantity(quantity: Resource, analyte: Analyte) -> tuple[Quantity | Unreadable, str]:
-    code, printed, comparator = (text(quantity.get(name)) for name in ("code", "unit", "comparator"))
+    code, printed, comparator = text(quantity.get("code")), text(quantity.get("unit")), text(quantity.get("comparator"))
     value = number(quantity.get("value"))
     if value is None:
         return Unreadable.VALUE_ABSENT if quantity.get("value") is None else Unreadable.NO_NUMBER, ""

@@ -70,11 +70,11 @@ def number(value: Any) -> Decimal | None:
     """Return a JSON number exactly, or None for anything else, for NaN, infinity and absurd sizes."""
     if isinstance(value, bool):
         return None
+    if isinstance(value, int):
+        return Decimal(value) if value.bit_length() <= _MOST_BITS else None
     if isinstance(value, float):
         # The shortest text that reads back as this float: what the sender wrote, as far as that can be known.
         value = Decimal(repr(value)) if math.isfinite(value) else None
-    elif isinstance(value, int):
-        value = Decimal(value) if value.bit_length() <= _MOST_BITS else None
     if not isinstance(value, Decimal):
         return None
     exponent = value.as_tuple().exponent

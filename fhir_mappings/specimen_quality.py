@@ -30,6 +30,10 @@ _DENIED_AFTER = re.compile(
     r"(?:0+(?:\.0+)?(?![\d.]*\d)|none\b|nil\b|neg(?:ative)?\b|absent\b|no\b|not (?:detected|seen|present|observed)\b)",
     re.IGNORECASE,
 )
+# How far before a word its denial is looked for, in characters, and how many words: a search from every "no" of an
+# endless text would end never. Beyond them nothing is denied.
+_DENIAL_REACH = 200
+_MOST_DENIED = 20
 # Where it can be said on the Observation itself. Before R4 a comment was a plain text.
 _ELEMENTS = {
     "interpretation": "interpretation",
@@ -49,8 +53,9 @@ def suspect_specimen(observation: Resource, pool: Pool, local: AbstractSet[tuple
         local: (system, code) by which the site's laboratory marks such specimens.
     """
     for where, value in _places(observation, pool):
-        said = next((_CODES[coding.code] for coding in codings(value) if coding.code in _CODES), "")
-        said = said or next((_MARKED for coding in codings(value) if (coding.system, coding.code) in local), "")
+        found = codings(value)
+        said = next((_CODES[coding.code] for coding in found if coding.code in _CODES), "")
+        said = said or next((_MARKED for coding in found if (coding.system, coding.code) in local), "")
         said = said or next((word for words in phrases(value) if (word := suspicious_word(words))), "")
         if said:
             return f"{said} ({where})"
@@ -59,11 +64,11 @@ def suspect_specimen(observation: Resource, pool: Pool, local: AbstractSet[tuple
 
 def suspicious_word(words: str) -> str:
     """Return the first word in a text that makes a specimen suspect and is not denied there, in lower case."""
-    for found in _WORDS.finditer(words):
+    for number, found in enumerate(_WORDS.finditer(words)):
         word = found[0].casefold()
-        denied = (
+        denied = number < _MOST_DENIED and (
             word.startswith(("un", "non"))
-            or _DENIED_BEFORE.search(words, 0, found.start())
+            or _DENIED_BEFORE.search(words, max(found.start() - _DENIAL_REACH, 0), found.start())
             or _DENIED_AFTER.match(words, found.end())
         )
         if not denied:

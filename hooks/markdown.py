@@ -61,5 +61,5 @@ def escaped(line: str) -> str:
 
 
 def _in_words(found: re.Match[str]) -> str:
-    before = found.string[: found.start()]
-    return f"{' ' if before[-1:].isalnum() else ''}{_WORDS[found[1]]}"
+    before = found.string[max(found.start() - 1, 0) : found.start()]
+    return f"{' ' if before.isalnum() else ''}{_WORDS[found[1]]}"

@@ -16,6 +16,7 @@ from tools.conformance import conformance_page, troubles
 from tools.differential_page import differential_page
 from tools.knowledge_page import knowledge_page
 from tools.prefetch_page import prefetch_page
+from tools.settings_page import settings_page
 from tools.sources_page import sources_page
 from tools.traceability_page import traceability_page
 
@@ -25,6 +26,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/cards.md": cards_page,
     "docs/conformance.md": conformance_page,
     "docs/differential.md": differential_page,
+    "docs/operations/settings.md": settings_page,
     "docs/prefetch.md": prefetch_page,
     "docs/sources.md": sources_page,
     "docs/traceability.md": traceability_page,

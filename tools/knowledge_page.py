@@ -142,7 +142,7 @@ SITE_DECISIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("How the laboratory marks hemolysis", "interpretation, note, specimen, words", ("local_codes",)),
     ("Critical-value calls", "stay with the laboratory", ()),
     ("Most cards to show", "4; critical and magnesium-safety are never cut", ("max_cards",)),
-    ("Override memory", "kept by the client under the topic codes", ()),
+    ("Override memory", "on or off for each client; how long", ("override_memory.acute", "override_memory.standing")),
     ("Time zone of times that come without one", "UTC", ("zone",)),
     ("Whether order-sign repeats information", "no: warnings and critical only", ("order_sign_minimum",)),
     ("Local codes of laboratory tests, drugs, conditions and kidney replacement procedures", "none", ("local_codes",)),

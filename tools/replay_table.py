@@ -1,7 +1,8 @@
-"""The table of the three hospital sets in ``docs/README.md``: ``python -m tools.replay_table [FOLDER] [--check]``.
+"""The table of the three hospital sets: ``python -m tools.replay_table [FOLDER] [--check]``.
 
 Replays the snapshots of the sets on patient-view, each with the example policy that maps its codes, and writes the
-table between its two marks. FOLDER holds the sets; by default they lie beside the repository, in ``../shared/data``.
+table between its two marks in ``docs/clinicians/three-hospitals.md``. FOLDER holds the sets; by default they lie
+beside the repository, in ``../shared/data``.
 With ``--check`` nothing is written; the exit status is 1 if the table is not what a replay says now.
 """
 
@@ -20,7 +21,7 @@ from cds_service.settings import LogFormat, LogLevel, Settings
 from magnesium.verdict import Topic
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "README.md"
+PAGE = ROOT / "docs" / "clinicians" / "three-hospitals.md"
 SETS: Mapping[str, str] = {"mimic-iii": "MIMIC-III demo", "mimic-iv": "MIMIC-IV demo", "eicu": "eICU demo"}
 _BEGIN, _END = "<!-- replay table: begin -->\n", "<!-- replay table: end -->"
 _HOOK = "patient-view"
@@ -94,7 +95,9 @@ def with_table(page: str, text: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the table."""
-    parser = argparse.ArgumentParser(description="Write the table of the hospital sets in docs/README.md.")
+    parser = argparse.ArgumentParser(
+        description="Write the table of the hospital sets in docs/clinicians/three-hospitals.md."
+    )
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--check", action="store_true", help="write nothing, fail if it is not up to date")
     options = parser.parse_args(arguments)
@@ -103,7 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if current == page:
         return 0
     if options.check:
-        sys.stderr.write("docs/README.md: the table is not up to date; run python -m tools.replay_table\n")
+        sys.stderr.write(
+            "docs/clinicians/three-hospitals.md: the table is not up to date; run python -m tools.replay_table\n"
+        )
         return 1
     PAGE.write_text(current, encoding="utf-8")
     return 0

@@ -22,7 +22,8 @@ _T = TypeVar("_T")
 # Shorter words before the name are units, counts and abbreviations, no drugs.
 _SHORTEST_DRUG_WORD = 3
 # Potassium replacement comes in bags of up to 100 mL; a litre bag, or an amount per litre, is a fluid that holds some.
-_VOLUME = re.compile(r"(\d[\d,]*(?:\.\d+)?) *(ml|l|liters?|litres?)\b")
+# No volume has more digits, and from each digit of an endless number a search would go to its end.
+_VOLUME = re.compile(r"(\d[\d,]{0,15}(?:\.\d+)?) *(ml|l|liters?|litres?)\b")
 _PER_LITRE = re.compile(r"/ *(l|liter|litre)\b")
 _LARGEST_BAG_ML = 250
 _ML_PER_LITRE = 1000
@@ -106,10 +107,11 @@ class NameIndex:
     def find(self, text: str) -> DrugConcept | None:
         """Return the drug that a free text names, or None; the route comes from the words beside the name."""
         all_words = words(text)
+        start = _first_word(all_words)
         names = [
             name
             for at, name in self._names.find(all_words)
-            if name.ingredients and not (name.only_at_start and _follows_a_word(all_words[:at]))
+            if name.ingredients and not (name.only_at_start and at > start)
         ]
         if not names:
             return None
@@ -146,8 +148,10 @@ def _is_fluid(text: str) -> bool:
     return bool(_PER_LITRE.search(lower)) or any(volume >= _LARGEST_BAG_ML for volume in volumes)
 
 
-def _follows_a_word(before: list[str]) -> bool:
-    return any(word.isalpha() and len(word) >= _SHORTEST_DRUG_WORD for word in before)
+def _first_word(text: list[str]) -> int:
+    """Return where the first word stands that may be a drug's, else the length of the text."""
+    found = (at for at, word in enumerate(text) if word.isalpha() and len(word) >= _SHORTEST_DRUG_WORD)
+    return next(found, len(text))
 
 
 def _others(names: list[_Name]) -> bool | None:

@@ -1,4 +1,4 @@
-"""The table in docs/README.md is what a replay of the hospital sets says now."""
+"""The table in docs/clinicians/three-hospitals.md is what a replay of the hospital sets says now."""
 
 from __future__ import annotations
 

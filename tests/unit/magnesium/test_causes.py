@@ -103,7 +103,7 @@ class TestWhatIsListed:
 
     def test_drugs_that_waste_nothing_are_each_told_with_their_own_start(self) -> None:
         chart: tuple[Fact, ...] = (mg("0.4 mmol/L"), order("cinacalcet", days_ago=9), order("neomycin", days_ago=20))
-        assert candidate("cinacalcet", *chart).line == "Cinacalcet (distal convoluted tubule): since 5 Mar 2026."
+        assert candidate("cinacalcet", *chart).line == "Cinacalcet (distal convoluted tubule): since 5 Mar 2026 12:00."
 
 
 class TestOrder:

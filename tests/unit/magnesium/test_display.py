@@ -61,6 +61,20 @@ def test_what_would_lie_on_the_other_side_of_a_limit_is_shown_as_reported(report
     assert read(mg(reported), policy) == shown
 
 
+@pytest.mark.parametrize(
+    ("reported", "shown"),
+    [
+        ("0.474 mmol/L", "Mg 1.15 mg/dL [0.474 mmol/L]"),
+        ("0.492 mmol/L", "Mg 1.196 mg/dL [0.492 mmol/L]"),
+        ("0.6993 mmol/L", "Mg 1.6996 mg/dL [0.6993 mmol/L]"),
+        ("1.06975 mmol/L", "Mg 1.06975 mmol/L"),
+    ],
+    ids=["two", "three", "four", "five: as reported"],
+)
+def test_near_a_limit_a_value_gets_decimals_up_to_four(reported: str, shown: str) -> None:
+    assert read(mg(reported), CONVENTIONAL) == shown
+
+
 @given(st.decimals(Decimal("0.20"), Decimal("1.60"), places=3))
 def test_no_shown_value_ever_has_another_status_than_the_reported_one(amount: Decimal) -> None:
     reported = mg(f"{amount} mmol/L")

@@ -96,7 +96,7 @@ ACCUMULATES = "Magnesium accumulates: nephrology or pharmacy; reduced dose, slow
         ),
         (
             [LOW_MG, problem("sick_sinus_syndrome"), HEALTHY_KIDNEYS],
-            "AV block, sick sinus or heart rate below 50/min",
+            "AV block, sick sinus or heart rate below 50 /min",
             "Slow conduction or pulse: ECG and specialist decision before IV magnesium.",
         ),
         (
@@ -469,6 +469,11 @@ class TestPotassiumGuard:
         assert picture(LOW_MG, LOW_K, *kidneys).guard.potassium_cautions == ((sentence,) if told else ())
         assert picture(LOW_MG, k("3.5 mmol/L"), *kidneys).guard.potassium_cautions == ()
         assert sentence not in picture(LOW_MG, LOW_K, *kidneys).guard.cautions
+
+    def test_an_unread_one_after_one_that_is_not_low_needs_no_word(self) -> None:
+        found = picture(LOW_MG, k("4.2 mmol/L", hours_ago=2), unreadable(Analyte.POTASSIUM), HEALTHY_KIDNEYS).guard
+        assert found.permits(POTASSIUM) == ()
+        assert found.potassium_cautions == ()
 
     def test_not_if_results_of_one_instant_disagree(self) -> None:
         found = guard(k("5.8 mmol/L"))

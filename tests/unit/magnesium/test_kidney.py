@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 
-from magnesium.facts import Analyte, Patient, Setting, Sex
+from magnesium.facts import Analyte, Patient, Setting, Sex, Unusable
 from magnesium.kidney import Filtration, KidneyFunction, age_in_years, ckd_epi_2021, read_kidney
 from magnesium.moment import When
 from magnesium.problems import read_problems
@@ -28,6 +29,7 @@ from tests.builders import (
     on,
     problem,
     quantity,
+    unreadable,
 )
 
 FULL, REDUCED, POOR, UNKNOWN = Filtration
@@ -129,6 +131,36 @@ class TestAge:
         patient = Patient("p1", on("2008-02-29"))
         assert age_in_years(facts(patient=patient), datetime(2026, 2, 28, 12, tzinfo=UTC)) == 17
         assert age_in_years(facts(patient=patient), datetime(2026, 3, 1, 12, tzinfo=UTC)) == 18
+
+
+UNREAD = unreadable(Analyte.CREATININE, hours_ago=1)
+EARLIER = creatinine("0.7 mg/dL", hours_ago=2)
+
+
+@pytest.mark.parametrize(
+    ("chart", "unread", "told"),
+    [
+        ([EARLIER], UNREAD, True),
+        ([EARLIER], unreadable(Analyte.CREATININE, hours_ago=2), True),
+        ([EARLIER], unreadable(Analyte.CREATININE, hours_ago=3), False),
+        ([EARLIER], replace(UNREAD, when=None), True),
+        ([EARLIER], replace(UNREAD, reason="suspect-specimen"), False),
+        ([], UNREAD, True),
+        ([EARLIER, egfr("90")], UNREAD, False),
+        ([EARLIER, egfr("90", hours_ago=1)], UNREAD, True),
+    ],
+    ids=["newer", "as new", "older", "time unknown", "hemolyzed", "alone", "eGFR since", "eGFR as new"],
+)
+def test_a_creatinine_that_could_not_be_read_is_told_where_it_may_be_newer_than_what_counts(
+    chart: list[Fact], unread: Unusable, told: bool
+) -> None:
+    assert read(*chart, unread).unverified == ((unread,) if told else ())
+
+
+def test_the_estimate_itself_is_kept_with_what_it_rests_on() -> None:
+    reported = egfr("45")
+    found = read(reported)
+    assert (found.egfr, found.basis) == (reported.quantity, reported)
 
 
 class TestFiltration:

@@ -228,8 +228,9 @@ class TestSite:
             ("[current.qtc_inpatient]\nhours = 'three'\nreviewed = 2026-12-01\n", "Expected `int`"),
             (
                 "[current.qtc_inpatient]\nhours = 3\n",
-                r"site\.toml: current: qtc_inpatient|needs `reviewed = YYYY-MM-DD`",
+                r"site\.toml: current: qtc_inpatient: a number the site changes needs `reviewed = YYYY-MM-DD`",
             ),
+            ("[current.qtc_inpatient]\nhours = '3'\nreviewed = 2026-12-01\n", "Expected `int`, got `str`"),
             ("[magnesium]\nsevere = 3\n", "Expected `object`"),
             ("[magnesium.low]\nprinted = 3\nreviewed = 2026-12-01\n", "Expected `object`"),
             (
@@ -260,6 +261,17 @@ class TestSite:
             ("max_cards = 0\n", "Expected `int` >= 1"),
             ('qt_drugs = ["sotalol", "aspirin"]\n', "qt_drugs: drugs.csv has no aspirin among qt_candidate, qt_drug"),
             (
+                'qt_drugs = ["ibuprofen", "aspirin"]\n',
+                "drugs.csv has no aspirin, ibuprofen among qt_candidate, qt_drug",
+            ),
+            (
+                (
+                    "[drug_times.b]\ninterval_days = 7\nreviewed = 2026-12-01\n"
+                    "[drug_times.a]\ninterval_days = 7\nreviewed = 2026-12-01\n"
+                ),
+                "no class or ingredient of drugs.csv is called a, b",
+            ),
+            (
                 "[drug_times.platnum]\ninterval_days = 7\nreviewed = 2026-12-01\n",
                 "drug_times: no class or ingredient of drugs.csv is called platnum",
             ),
@@ -269,8 +281,9 @@ class TestSite:
         ],
     )
     def test_refuses_what_is_not_as_it_must_be_and_says_where(self, tmp_path: Path, toml: str, message: str) -> None:
-        with pytest.raises(KnowledgeError, match=message):
+        with pytest.raises(KnowledgeError, match=message) as refused:
             site_policy(tmp_path, toml)
+        assert str(refused.value).removeprefix("policy file ").startswith("site.toml: ")
 
     def test_refuses_a_file_that_is_not_there_or_not_text(self, tmp_path: Path) -> None:
         with pytest.raises(KnowledgeError, match=r"policy file absent\.toml"):

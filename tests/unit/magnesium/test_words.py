@@ -133,4 +133,5 @@ def test_a_range_of_time_has_the_unit_once_where_both_share_it() -> None:
     assert words.between(recheck.low_from, recheck.low_to) == "7 to 14 d"
     assert words.between(recheck.severe, recheck.low_to) == "72 h to 14 d"
     mixed = msgspec.structs.replace(recheck.severe, days=1, hours=12)
+    assert words.between(mixed, recheck.severe) == "1 d 12 h to 72 h"
     assert words.between(recheck.severe, mixed) == "72 h to 1 d 12 h"

@@ -101,6 +101,7 @@ def evidence(judge: Judge, *found: Fact, **more: Any) -> Evidence:
         ),
         (hypomagnesemia.judge, [LOW_MG, NORMAL_MG_TOO, POOR], [DIGOXIN, SOTALOL, LONG_QT]),
         (hypomagnesemia.judge, [BORDERLINE_MG, DIGOXIN, LONG_QT], []),
+        (hypomagnesemia.judge, [LOW_MG], [mg("1.45 mg/dL", hours_ago=2)]),
         (hypomagnesemia.judge, [STALE_MG], [DIGOXIN]),
         (hypomagnesemia.judge, [LOW_MG, qtc("490"), lab(Analyte.MAGNESIUM_IONIZED, "0.40 mmol/L")], [WIDE_QRS]),
         (hypomagnesemia.judge, [mg("1.4 mg/dL", hours_ago=30), mg("2.0 mg/dL", hours_ago=12), DOSE], [DIGOXIN]),
@@ -137,10 +138,10 @@ def test_every_fact_used_is_named_and_no_other(judge: Judge, used: list[Fact], u
 
 
 def test_diuretics_and_urine_calcium_are_named_although_no_listed_cause_rests_on_them(tmp_path: Path) -> None:
-    one_cause = site_policy(tmp_path, "[differential.most]\nvalue = 1\nreviewed = 2026-01-01\n")
+    lists_none = site_policy(tmp_path, "[differential.most]\nvalue = 0\nreviewed = 2026-01-01\n")
     chart: list[Fact] = [NOW_MG, CREATININE, URINE_MG, URINE_CREATININE, HEALTHY, FUROSEMIDE, THIAZIDE, URINE_CA]
     judge = cause_of_hypomagnesemia.judge
-    assert {FUROSEMIDE, THIAZIDE, URINE_CA} <= set(evidence(judge, *chart, policy=one_cause).facts)
+    assert {FUROSEMIDE, THIAZIDE, URINE_CA} <= set(evidence(judge, *chart, policy=lists_none).facts)
     # One that may or may not be low speaks neither for nor against a cause.
     open_calcium = lab(Analyte.CALCIUM_CREATININE, "<0.3 mmol/mmol")
     assert open_calcium in evidence(judge, NOW_MG, CREATININE, URINE_MG, URINE_CREATININE, HEALTHY, open_calcium).facts

@@ -197,6 +197,16 @@ class TestRestraint:
         assert found.evidence.unusable == (unread,)
         assert any("could not be read" in line for line in found.act)
 
+    @pytest.mark.parametrize(
+        ("newer", "said"),
+        [([], False), ([unreadable(Analyte.CALCIUM_TOTAL, hours_ago=1)], True)],
+        ids=["none", "newer"],
+    )
+    def test_a_newer_calcium_that_could_not_be_read_is_told(self, newer: list[Fact], said: bool) -> None:
+        found = finding(LOW_MG, ionized("0.7 mmol/L", hours_ago=2), *newer, HEALTHY_KIDNEYS)
+        sentence = "A newer calcium could not be read: look it up in the chart or repeat it."
+        assert (sentence in found.act) is said
+
     def test_under_18_is_information_without_orders(self) -> None:
         found = finding(LOW_MG, ionized("0.7 mmol/L"), acute("tetany"), HEALTHY_KIDNEYS, patient=aged(10))
         assert found.indicator is INFO

@@ -565,6 +565,11 @@ def test_the_site_s_interval_decides_whether_a_baseline_is_asked_for(tmp_path: P
             order("gentamicin", route=Route.UNKNOWN),
             ("Also reported with low magnesium: gentamicin (route unknown).",),
         ),
+        (
+            given("gentamicin", hours_ago=47, route=Route.UNKNOWN),
+            ("Also reported with low magnesium: gentamicin (route unknown).",),
+        ),
+        (given("gentamicin", hours_ago=49, route=Route.UNKNOWN), ()),
         (ended_order("gentamicin", route=Route.UNKNOWN), ()),
         (order("gentamicin", route=Route.LOCAL), ()),
         (order("carboplatin", route=Route.UNKNOWN), ()),
