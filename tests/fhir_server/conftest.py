@@ -85,7 +85,7 @@ class Asking:
     @property
     def milliseconds(self) -> float:
         """How long the last call took."""
-        return float(next(event for event in reversed(self.events) if event["event"] == "service-call")["duration_ms"])
+        return float(next(event for event in reversed(self.events) if event["event"] == "request")["duration_ms"])
 
 
 def cards(answer: TestResponse) -> list[Any]:

@@ -131,6 +131,11 @@ class TestOrder:
         )
         assert listed(*chart) == ["diarrhea", "burns", "diabetes", "metabolic_acidosis"]
 
+    @pytest.mark.parametrize(("until", "holds"), [("2026-03-13", False), ("2026-03-15", True), (None, True)])
+    def test_a_condition_that_is_over_is_no_cause(self, until: str | None, *, holds: bool) -> None:
+        burned = problem("burn", onset="2026-03-01", until=until)
+        assert ("burns" in listed(mg("0.4 mmol/L"), burned)) is holds
+
     def test_the_order_of_the_chart_does_not_matter(self) -> None:
         for patient in TEXTBOOK_PATIENTS:
             turned = picture(*reversed(patient.chart), patient=patient.patient, setting=patient.setting)

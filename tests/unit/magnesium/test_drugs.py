@@ -307,15 +307,11 @@ def regimen(*found: Fact) -> Regimen:
 
 class TestRegimen:
     def test_holds_what_is_in_force_and_what_is_washing_out(self) -> None:
-        found = regimen(
-            order("furosemide"),
-            ended_order("tacrolimus", days_ago=90, ended=ago(days=2)),
-            ended_order("cisplatin"),
-            order("acetaminophen"),
-        )
-        assert [(i.drug.ingredient, i.washing_out) for i in found.in_force] == [
-            ("furosemide", False),
-            ("tacrolimus", True),
+        held, washing_out = order("furosemide"), ended_order("tacrolimus", days_ago=90, ended=ago(days=2))
+        found = regimen(held, washing_out, ended_order("cisplatin"), order("acetaminophen"))
+        assert [(i.drug.ingredient, i.exposure, i.washing_out) for i in found.in_force] == [
+            ("furosemide", held, False),
+            ("tacrolimus", washing_out, True),
         ]
         assert found.wasting_classes == ("loop_diuretic", "calcineurin_inhibitor")
 

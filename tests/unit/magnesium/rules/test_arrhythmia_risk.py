@@ -146,6 +146,7 @@ class TestTorsadesOrLongQtc:
         found = finding(qtc(value), SOTALOL, LOW_MG, NORMAL_K)
         assert found.indicator is WARNING
         assert (f"QTc {value} ms (14 Mar 2026 12:00), borderline." in found.what) is told
+        assert any("QTc" in line for line in found.what) is told
 
     def test_torsades_of_a_paced_heart_is_not(self) -> None:
         assert indicator(TORSADES, qtc("510"), problem("pacemaker"), LOW_MG) is CRITICAL

@@ -88,6 +88,11 @@ class TestFemg:
         assert {LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL} <= set(found.evidence.facts)
         assert ("FEMg", "5.0 %") in found.evidence.derived
 
+    def test_says_what_it_compares_and_tells_urine_calcium_beside_it(self) -> None:
+        found = finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL, lab(Analyte.CALCIUM_URINE, "5 mg/dL"))
+        assert found.why == ("FEMg compares what the kidney lets go with what it filters.",)
+        assert any(line.startswith("Urine calcium/creatinine 0.05 mg/mg: ") for line in found.what)
+
     def test_results_of_one_time_are_told_with_it_once(self) -> None:
         found = finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL)
         assert found.what[0] == (
@@ -114,7 +119,7 @@ class TestFemg:
 
     def test_acute_injury_is_named_in_place_of_the_function(self) -> None:
         found = finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL, acute("acute_kidney_injury"))
-        assert "acute kidney injury" in found.what[0]
+        assert found.what[0].endswith("(14 Mar 2026 12:00); acute kidney injury.")
 
     def test_a_diuretic_on_board_is_named_as_the_likely_reason_of_a_renal_reading(self) -> None:
         renal = finding(LOW, *SAMPLES, urine_mg("3.5 mg/dL"), FULL, order("furosemide"))
@@ -127,8 +132,22 @@ class TestWithoutFemg:
     def test_where_nothing_explains_it_urine_is_proposed(self) -> None:
         found = finding(LOW)
         assert found.proposals == (Proposal.URINE_MAGNESIUM,)
-        assert "FEMg not computable: no spot urine magnesium." in found.what
+        assert found.summary == (
+            "Low magnesium, without an evident reason: urine Mg and creatinine would tell renal from gut loss"
+        )
+        assert found.what[:2] == (
+            "Mg 1.0 mg/dL (14 Mar 2026 12:00); no wasting drug and no gut condition on record.",
+            "FEMg not computable: no spot urine magnesium.",
+        )
+        assert found.why == ("FEMg tells renal from extrarenal loss.",)
         assert found.evidence.missing[0] == "spot urine magnesium"
+
+    def test_where_causes_are_listed_the_summary_says_so(self) -> None:
+        assert finding(LOW, problem("hypophosphatemia")).summary.startswith("Low magnesium, possible causes listed: ")
+
+    def test_urine_calcium_is_told_all_the_same(self) -> None:
+        found = finding(LOW, urine_creatinine("100 mg/dL"), lab(Analyte.CALCIUM_URINE, "5 mg/dL"))
+        assert any(line.startswith("Urine calcium/creatinine 0.05 mg/mg: ") for line in found.what)
 
     def test_a_urine_taken_while_magnesium_was_not_low_does_not_help(self) -> None:
         then = {"days_ago": 5}
@@ -190,6 +209,9 @@ class TestUrineOfADay:
         found = finding(LOW, lab(Analyte.MAGNESIUM_URINE_24H, amount))
         assert found.summary == f"Low magnesium, 24-h urine Mg {amount}: {reading}"
         assert f"24-h urine Mg {amount} (14 Mar 2026 12:00): {reading}." in found.what
+        assert found.why == (
+            "With low magnesium, more than 1 mmol/d / 24 mg/d in the urine of a day suggests that the kidney loses it.",
+        )
         assert found.act[0] == act
         assert found.proposals == ()
 

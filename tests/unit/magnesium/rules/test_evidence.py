@@ -67,6 +67,7 @@ NOW_MG, CREATININE = mg("1.0 mg/dL"), creatinine("1 mg/dL")
 URINE_MG, URINE_CREATININE = urine_mg("3.5 mg/dL"), urine_creatinine("100 mg/dL")
 DAILY_MG = lab(Analyte.MAGNESIUM_URINE_24H, "3 mmol/d")
 WIDE_QRS, BLEEDING = qrs("140"), problem("gi_bleeding")
+LOW_PHOSPHATE = problem("hypophosphatemia")
 URINE_CA = lab(Analyte.CALCIUM_URINE, "5 mg/dL")
 
 OF_MAGNESIUM = {"magnesium.severe", "magnesium.low", "magnesium.borderline"}
@@ -111,7 +112,7 @@ def evidence(judge: Judge, *found: Fact, **more: Any) -> Evidence:
         (hypokalemia.judge, [LOW_K, STALE_MG], []),
         (hypokalemia.judge, [LOW_K, LOW_MG, OXIDE_DRAFT], [KCL_DRAFT]),
         (hypocalcemia.judge, [LOW_CA, ALBUMIN, LOW_MG, LONG_QTC, SEIZURE, DIGOXIN], [FUROSEMIDE, POOR]),
-        (magnesium_wasting_drug.judge, [LOW_MG, FUROSEMIDE], [DIGOXIN, BLEEDING]),
+        (magnesium_wasting_drug.judge, [LOW_MG, FUROSEMIDE, order("oxaliplatin")], [DIGOXIN, BLEEDING]),
         (magnesium_wasting_drug.judge, [LOW_MG, order("omeprazole", days_ago=100), BLEEDING], [DIGOXIN]),
         (magnesium_wasting_drug.judge, [LOW_MG, draft("omeprazole"), BLEEDING], [DIALYSIS]),
         (magnesium_wasting_drug.judge, [LOW_MG, LOW_K, FUROSEMIDE_DRAFT, DIGOXIN], [POOR, KCL]),
@@ -125,6 +126,12 @@ def evidence(judge: Judge, *found: Fact, **more: Any) -> Evidence:
         ),
         (cause_of_hypomagnesemia.judge, [NOW_MG, URINE_CA, URINE_CREATININE, LOW_K], [DIGOXIN]),
         (cause_of_hypomagnesemia.judge, [NOW_MG], [DIGOXIN]),
+        (cause_of_hypomagnesemia.judge, [NOW_MG, LOW_PHOSPHATE], [DIGOXIN]),
+        (
+            cause_of_hypomagnesemia.judge,
+            [NOW_MG, CREATININE, URINE_MG, URINE_CREATININE, HEALTHY, LOW_PHOSPHATE],
+            [DIGOXIN],
+        ),
         (cause_of_hypomagnesemia.judge, [NOW_MG, DAILY_MG], [DIGOXIN]),
         (
             cause_of_hypomagnesemia.judge,
@@ -193,6 +200,11 @@ def test_diuretics_and_urine_calcium_are_named_although_no_listed_cause_rests_on
         (cause_of_hypomagnesemia.judge, [NOW_MG, URINE_CA, URINE_CREATININE], OF_CAUSE | OF_URINE_CALCIUM),
         (cause_of_hypomagnesemia.judge, [NOW_MG, CREATININE, URINE_MG, URINE_CREATININE], OF_CAUSE),
         (cause_of_hypomagnesemia.judge, [NOW_MG, DAILY_MG], OF_CAUSE | {"urine.daily_magnesium"}),
+        (
+            cause_of_hypomagnesemia.judge,
+            [NOW_MG, CREATININE, URINE_MG, URINE_CREATININE, URINE_CA, DAILY_MG],
+            OF_CAUSE | OF_URINE_CALCIUM | {"urine.daily_magnesium"},
+        ),
     ],
 )
 def test_every_limit_of_the_rule_is_named(judge: Judge, found: list[Fact], thresholds: set[str]) -> None:

@@ -62,6 +62,8 @@ def test_by_current_magnesium(magnesium: str, shown: Indicator | None) -> None:
 def test_low_magnesium_asks_to_correct_both() -> None:
     found = finding(LOW_K, LOW_MG, HEALTHY_KIDNEYS)
     assert found.summary == "Low potassium (K 3.2 mmol/L) and low magnesium (Mg 1.4 mg/dL)"
+    assert found.what == ("K 3.2 mmol/L (14 Mar 2026 12:00).", "Mg 1.4 mg/dL (14 Mar 2026 10:00).")
+    assert found.why == ("Low potassium may not resolve until magnesium is repleted.",)
     assert found.proposals == (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM, Proposal.POTASSIUM)
     assert (
         found.act[0] == "Correct magnesium with potassium, which alone often does not hold; recheck K within 24 h; "
@@ -88,8 +90,10 @@ def test_bad_kidneys_are_named_where_potassium_is_at_stake(magnesium: list[Fact]
 def test_unknown_or_stale_magnesium_asks_for_a_check(magnesium: list[Fact], last: str) -> None:
     found = finding(LOW_K, *magnesium)
     assert found.indicator is INFO
-    assert found.summary.endswith("no current magnesium: check serum Mg")
-    assert found.what[1] == last
+    assert found.summary == "Low potassium (K 3.2 mmol/L) and no current magnesium: check serum Mg"
+    assert found.what == ("K 3.2 mmol/L (14 Mar 2026 12:00).", last)
+    assert found.why == ("More than half of significant hypokalemia is estimated to go with magnesium deficiency.",)
+    assert found.act[0] == "Check serum magnesium."
     assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
 
 

@@ -170,6 +170,19 @@ class TestWhatItSays:
     def test_severe_is_called_severe(self) -> None:
         assert finding(SEVERE).summary.startswith("Severe hypomagnesemia: ")
 
+    @pytest.mark.parametrize(
+        ("magnesium", "why"),
+        [
+            (SEVERE, "At this level neuromuscular signs and arrhythmias may appear"),
+            (LOW, "Low magnesium is often silent"),
+            (BORDERLINE, "Serum magnesium is a poor guide to stores"),
+        ],
+        ids=["severe", "low", "borderline"],
+    )
+    def test_why_it_matters_fits_the_level(self, magnesium: LabResult, why: str) -> None:
+        (said,) = finding(magnesium, order("digoxin")).why
+        assert said.startswith(why)
+
     def test_a_bound_says_that_it_may_be_severe(self) -> None:
         found = finding(mg("<0.6 mmol/L"))
         assert found.summary.startswith("Low magnesium, may be severe")
@@ -333,8 +346,12 @@ class TestRecheckAfterADose:
         found = finding(self.BEFORE, self.AFTER, self.DOSE, setting=INPATIENT)
         assert found.indicator is INFO
         assert found.summary == "Magnesium was low; Mg 2.0 mg/dL was drawn soon after an intravenous dose. Recheck."
+        assert found.what == ("Mg 2.0 mg/dL (14 Mar 2026 00:00); before: Mg 1.4 mg/dL (12 Mar 2026 20:00).",)
+        (why,) = found.why
+        assert why.startswith("Magnesium takes hours to spread into the tissues: drawn soon after a dose it may")
         assert found.act == ("Recheck serum magnesium.",)
         assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
+        assert "S4-038" in found.evidence.citations
 
     @pytest.mark.parametrize(
         ("more", "reason"),

@@ -80,6 +80,9 @@ NOTHING_TO_SAY = quiet("no drafted drug needs a word on magnesium")
 
 
 class TestRow1SevereCurrent:
+    def test_says_what_can_be_done_about_the_drug(self) -> None:
+        assert finding(SEVERE, draft("furosemide")).act[0] == "Loop diuretic: use the lowest effective dose."
+
     @pytest.mark.parametrize("drug", GRAVE)
     def test_critical_for_the_grave_classes(self, drug: str) -> None:
         assert indicator(SEVERE, draft(drug)) is CRITICAL
@@ -201,7 +204,7 @@ class TestRow5UnknownOrTooOld:
         assert found.indicator is INFO
         assert found.summary == f"No current magnesium: check serum Mg before {drug}"
         assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
-        assert found.act[0] == "Check serum magnesium."
+        assert found.act == ("Check serum magnesium.",)
 
     @pytest.mark.parametrize("drug", ORDINARY)
     def test_and_not_for_the_others_alone(self, drug: str) -> None:
