@@ -39,7 +39,8 @@ def _load() -> tuple[Mapping[Analyte, str], Mapping[tuple[str, str], Unit]]:
 
 def _folded(spelling: str) -> str:
     """Fold case and the spellings that differ only typographically (micro sign, blanks)."""
-    return "".join(spelling.split()).casefold().replace("µ", "u").replace("μ", "u")
+    # Folding case turns the micro sign into the Greek letter.
+    return "".join(spelling.split()).casefold().replace("μ", "u")
 
 
 _SUBSTANCES, _UNITS = _load()

@@ -1,37 +1,7 @@
-"""The service as a client that conforms meets it, and the marker that names what a test shows."""
+"""The service as a client that conforms meets it: the site that the HTTP tests use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from tests.http.conftest import example, make_site, shared_site, site
 
-import pytest
-
-from cds_service import examples
-from tests.http.conftest import NOW, MakeSite, Site
-
-
-@pytest.fixture(scope="module")
-def shared_site() -> Site:
-    return Site()
-
-
-@pytest.fixture
-def site(shared_site: Site) -> Site:
-    """The service with its defaults; its log and evaluations start empty."""
-    shared_site.log.seek(0)
-    shared_site.log.truncate()
-    shared_site.evaluations.clear()
-    return shared_site
-
-
-@pytest.fixture
-def make_site() -> MakeSite:
-    """Start a service with other settings or other wiring."""
-    return Site
-
-
-@pytest.fixture
-def example() -> Callable[[str], dict[str, Any]]:
-    """Return a bundled request, as of now."""
-    return lambda hook: examples.as_of(hook, NOW)
+__all__ = ["example", "make_site", "shared_site", "site"]
