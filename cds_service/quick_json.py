@@ -32,16 +32,18 @@ def decode_usual(body: bytes, *, max_depth: int) -> Any:
         value = _DECODER.decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return DOUBTFUL
+    if not isinstance(value, dict | list):
+        return DOUBTFUL
     # Between a key and its colon there can only be white space: there are at most as many keys as quotation marks
     # before a colon. If as many members were decoded, then no key stood twice, and none was lost.
     most_keys = body.translate(None, _WHITE).count(b'":')
     return value if _members(value, max_depth) == most_keys else DOUBTFUL
 
 
-def _members(value: Any, max_depth: int) -> int:
+def _members(value: dict[str, Any] | list[Any], max_depth: int) -> int:
     """Return how many members all objects have together; -1 if they are nested too deep, or a number is very long."""
     count = 0
-    level = [value] if isinstance(value, dict | list) else []
+    level: list[Any] = [value]
     for _ in range(max_depth):
         if not level:
             return count

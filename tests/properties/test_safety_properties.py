@@ -197,7 +197,14 @@ def test_no_intravenous_magnesium_is_offered_to_a_slow_heart_or_a_blocked_muscle
 
 
 def _of_kidneys(fact: Fact) -> bool:
-    conditions = {"dialysis", "acute_kidney_injury", "ckd_stage_5", "gitelman_syndrome", "bartter_syndrome"}
+    conditions = {
+        "dialysis",
+        "kidney_replacement",
+        "acute_kidney_injury",
+        "ckd_stage_5",
+        "gitelman_syndrome",
+        "bartter_syndrome",
+    }
     return measures(*KIDNEYS)(fact) or (isinstance(fact, ConditionFact) and fact.condition in conditions)
 
 
