@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import pytest
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
 from cds_service.settings import PREFIX
+from tests.http.test_metrics import total
 
 WORKERS = 2
 CALLS = 40
@@ -83,15 +83,6 @@ def serve(folder: Path) -> Iterator[Served]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serve(tmp_path_factory.mktemp("served")) as one:
         yield one
-
-
-def total(text: str, name: str, **labels: str) -> float:
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == f"magnesium_cds_{name}" and labels.items() <= sample.labels.items()
-    )
 
 
 def test_whichever_of_two_workers_is_asked_answers_for_both(tmp_path: Path) -> None:
