@@ -4,7 +4,7 @@ python -m benchmarks.soak --minutes 30
 python -m benchmarks.soak --minutes 30 --rate 8 --json soak.json
 
 A service with two workers and a database of its own is called at half of what it can do (or at ``--rate`` calls a
-second): all hooks, small and large charts, data that have to be fetched from a FHIR server that errs every other
+second): all hooks, small and large charts, data that have to be fetched from a FHIR server that errs every twentieth
 time, feedback, bodies that are no requests, callers who hang up. Every call has statuses that are right for it; any
 other is a failure. What the processes hold – memory, file descriptors, connections, threads – is looked up every ten
 seconds, and judged after a third of the time, when everything that is loaded once is loaded.
@@ -69,7 +69,7 @@ def fhir_server() -> Flask:
     return app
 
 
-def err_every_other_time(visit: Visit) -> None:
+def err_now_and_then(visit: Visit) -> None:
     """Answer as the server behind does, or with one of ``FAULTS``."""
     chance = random.random()  # noqa: S311  no secret
     if chance < 1 / 20:
@@ -348,7 +348,7 @@ def slope(samples: Sequence[Sample], name: str) -> float:
 def soak(minutes: float, rate: float | None) -> tuple[Tally, list[Sample], float]:
     """Call the service for some minutes; return what came of it, what it held, and the calls a second."""
     tally, samples = Tally(), []
-    with tempfile.TemporaryDirectory() as folder, Proxy(fhir_server(), err_every_other_time) as proxy:
+    with tempfile.TemporaryDirectory() as folder, Proxy(fhir_server(), err_now_and_then) as proxy:
         with service(Path(folder), proxy.url) as (address, pid):
             mix, sender = Mix(proxy.url), Sender(address)
             while len(children(pid)) < WORKERS:
