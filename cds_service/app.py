@@ -77,10 +77,7 @@ def create_app(  # noqa: PLR0913  each by name, each with a default
     """
     if settings is None:
         settings = Settings.from_environment(os.environ)
-    if log is None:
-        log = make_log(settings.log_level, settings.log_format, sys.stderr)
-        for name in unknown_variables(os.environ):
-            log.warning("unknown-variable", variable=name)
+    log = log or _open_log(settings)
     if clients is None:
         settings.check()
         clients = _clients(settings)
@@ -186,19 +183,29 @@ def create_app(  # noqa: PLR0913  each by name, each with a default
     app.register_blueprint(landing.blueprint(services, clock, version=version, policy_version=policy_version))
     if settings.profile is Profile.DEV:
         app.register_blueprint(sandbox_routes.blueprint(Store.bundled(clock(), settings.sandbox_data)))
-        app.register_blueprint(
-            workbench.blueprint(
-                services,
-                lambda request, service: evaluator.evaluate(
-                    request, service, terms[OPEN_CLIENT.name], as_of=clock(), account=account()
-                ),
-                clock,
-                zone=knowledge.policy.time_zone,
-                fhir_servers=(*sandbox_urls(settings.port)[:1], *settings.fhir_servers),
+        if OPEN_CLIENT.name in terms:
+            # Its page calls the services without a token.
+            app.register_blueprint(
+                workbench.blueprint(
+                    services,
+                    lambda request, service: evaluator.evaluate(
+                        request, service, terms[OPEN_CLIENT.name], as_of=clock(), account=account()
+                    ),
+                    clock,
+                    zone=knowledge.policy.time_zone,
+                    fhir_servers=(*sandbox_urls(settings.port)[:1], *settings.fhir_servers),
+                )
             )
-        )
     app.after_request(_secure)
     return app
+
+
+def _open_log(settings: Settings) -> Log:
+    """Return the log that the settings ask for; its first lines name variables that mean nothing."""
+    log = make_log(settings.log_level, settings.log_format, sys.stderr)
+    for name in unknown_variables(os.environ):
+        log.warning("unknown-variable", variable=name)
+    return log
 
 
 def _clients(settings: Settings) -> tuple[Client, ...]:

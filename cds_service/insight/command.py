@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cds_service import clock
 from cds_service.commands import options
 from cds_service.insight.formats import as_csv, as_text
-from cds_service.insight.report import WEEKS, first_day, make_report
+from cds_service.insight.report import WEEKS, PeriodError, make_report, read_period
 from cds_service.storage.database import REPORT, open_engine
 from cds_service.storage.tallies import read_tallies
 from cds_service.storage.upgrade import trouble
@@ -29,29 +28,22 @@ Exit status: 0 the report is printed
 """
 
 
-def _day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter("expected a day such as 2026-01-15") from None
-
-
 @click.command("report", epilog=_EPILOG)
-@click.option("--since", callback=_day, metavar="DAY", help=f"First day, in UTC.  [default: {WEEKS} weeks back]")
-@click.option("--until", callback=_day, metavar="DAY", help="Last day, in UTC.  [default: today]")
+@click.option("--since", metavar="DAY", help=f"First day, in UTC.  [default: {WEEKS} weeks back]")
+@click.option("--until", metavar="DAY", help="Last day, in UTC.  [default: today]")
 @click.option("--client", help="Only this client.")
 @click.option("--csv", "form", flag_value="csv", help="Every count on a line, for a spreadsheet.")
 @click.option("--json", "form", flag_value="json", help="The tables as JSON.")
-def command(since: date | None, until: date | None, client: str | None, form: str | None) -> None:
+def command(since: str | None, until: str | None, client: str | None, form: str | None) -> None:
     """Count the cards that were shown, what clinicians made of them, and why.
 
     A card counts for the day on which it was shown, with the last that was reported about it. Cards that are silent
     (only watched) or held back (dismissed before) are counted by themselves.
     """
-    last = until or clock.now().date()
-    first = since or first_day(last)
-    if first > last:
-        raise click.UsageError("--since must not be after --until.")
+    try:
+        first, last = read_period(since, until, clock.now().date())
+    except PeriodError as error:
+        raise click.BadParameter(error.text, param_hint=f"--{error.end}") from None
     engine = open_engine(options.settings().database, REPORT)
     if found := trouble(engine):
         raise click.ClickException(found)

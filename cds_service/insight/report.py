@@ -20,6 +20,9 @@ from magnesium.verdict import Indicator
 
 WEEKS: Final = 12
 """How far back a report goes if nobody says."""
+_MOST_DAYS: Final = 3660  # ten years
+_EARLIEST: Final = date(2000, 1, 1)
+_LATEST: Final = date(2999, 12, 31)
 NO_REASON: Final = ""
 _FEWEST_FOR_A_SHARE: Final = 5
 
@@ -155,6 +158,31 @@ def make_report(tallies: Tallies, since: date, until: date, client: str | None =
     return report
 
 
+class PeriodError(ValueError):
+    """A period of which no report can be made."""
+
+    def __init__(self, end: str, text: str) -> None:
+        """Say which end is wrong, ``since`` or ``until``, and in a sentence why."""
+        super().__init__(f"{end}: {text}")
+        self.end = end
+        self.text = text
+
+
+def read_period(since: str | None, until: str | None, today: date) -> tuple[date, date]:
+    """Return the first and the last day of a report: as asked for, or the usual ones where nobody says.
+
+    Raises:
+        PeriodError: one of them is no day that a report can be about, or they are too far apart or the wrong way round.
+    """
+    last = today if until is None else _day("until", until)
+    first = first_day(last) if since is None else _day("since", since)
+    if first > last:
+        raise PeriodError("since", "This must not be after until.")
+    if (last - first).days > _MOST_DAYS:
+        raise PeriodError("since", f"This must not be more than {_MOST_DAYS} days before until.")
+    return first, last
+
+
 def first_day(last: date, weeks: int = WEEKS) -> date:
     """Return the Monday on which a report of so many weeks begins, the week of its last day included."""
     return _monday(last) - timedelta(weeks=weeks - 1)
@@ -173,6 +201,16 @@ def reason_text(code: str) -> str:
 def share(part: int, whole: int) -> str:
     """Return a share in percent; nothing where a share of so few would mislead."""
     return f"{part / whole:.0%}".replace("%", " %") if whole >= _FEWEST_FOR_A_SHARE else ""
+
+
+def _day(end: str, text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise PeriodError(end, "This must be a day such as 2026-01-15.") from None
+    if not _EARLIEST <= day <= _LATEST:
+        raise PeriodError(end, f"This must be from {_EARLIEST} to {_LATEST}.")
+    return day
 
 
 def _listed(name: str, groups: Mapping[str, Counts]) -> list[dict[str, Any]]:

@@ -16,7 +16,16 @@ from cds_service.clock import Clock
 from cds_service.errors import Issue, IssueCode, bad_request, insight_locked, insight_unavailable
 from cds_service.insight import charts
 from cds_service.insight.formats import as_csv
-from cds_service.insight.report import Report, first_day, make_report, reason_text, share, title
+from cds_service.insight.report import (
+    PeriodError,
+    Report,
+    first_day,
+    make_report,
+    read_period,
+    reason_text,
+    share,
+    title,
+)
 from cds_service.settings import Profile, Settings, SettingsError, variable
 from cds_service.storage import Records
 from cds_service.storage.records import RecordsUnavailableError
@@ -79,23 +88,19 @@ def blueprint(records: Records, clock: Clock, token: str = "") -> Blueprint:
 
 
 def _report(records: Records, today: date) -> Report:
-    until = _day("until") or today
-    since = _day("since") or first_day(until)
-    if since > until:
-        raise bad_request(Issue(IssueCode.VALUE, "This must not be after until.", "since"))
-    client = request.args.get("client") or None
+    # What a form leaves empty was not asked for.
+    since_text, until_text, client = (request.args.get(name) or None for name in ("since", "until", "client"))
+    try:
+        since, until = read_period(since_text, until_text, today)
+    except PeriodError as error:
+        raise bad_request(Issue(IssueCode.VALUE, error.text, error.end)) from None
+    if client and not client.isprintable():
+        # PostgreSQL takes no NUL, and answers as if it were broken.
+        raise bad_request(Issue(IssueCode.VALUE, "This must be the name of a client.", "client"))
     try:
         return make_report(records.tallies(since, until, client), since, until, client)
     except RecordsUnavailableError:
         raise insight_unavailable() from None
-
-
-def _day(name: str) -> date | None:
-    text = request.args.get(name)
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise bad_request(Issue(IssueCode.VALUE, "This must be a day such as 2026-01-15.", name)) from None
 
 
 def _shows(token: str) -> bool:

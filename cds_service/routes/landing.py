@@ -27,6 +27,7 @@ def blueprint(services: Iterable[HookService], clock: Clock, *, version: str, po
             version=version,
             policy_version=policy_version,
             workbench="workbench" in current_app.blueprints,
+            insight="insight" in current_app.blueprints,
         )
 
     @routes.get("/examples/<name>")

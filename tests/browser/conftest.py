@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import pytest
 
@@ -45,14 +46,20 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Base URL of a service in a process of its own, in the dev profile, with an empty database."""
-    folder = tmp_path_factory.mktemp("service")
+class Service(NamedTuple):
+    """A service in a process of its own, in the dev profile."""
+
+    url: str
+    database: str
+    """URL of its database, which can be read while it runs."""
+
+
+@contextmanager
+def _serving(folder: Path, database: str) -> Iterator[Service]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAGNESIUM_CDS_")}
     environment |= {
         "MAGNESIUM_CDS_PROFILE": "dev",
-        "MAGNESIUM_CDS_DATABASE": f"sqlite:///{folder / 'records.sqlite'}",
+        "MAGNESIUM_CDS_DATABASE": database,
         "MAGNESIUM_CDS_LOG_LEVEL": "warning",
     }
     command = [sys.executable, "-m", "cds_service", "serve", "--port", "0"]
@@ -68,9 +75,30 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             greeting = process.stdout.readline()
             url = re.search(r"http://\S+", greeting)
             assert url is not None, log.read_text(encoding="utf-8")
-            yield url[0]
+            yield Service(url[0], database)
         finally:
             process.terminate()
+
+
+StartService = Callable[..., Service]
+
+
+@pytest.fixture(scope="session")
+def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartService]:
+    """Start a service, with an empty database if none is named. It runs until the tests are over."""
+    with ExitStack() as running:
+
+        def start(database: str = "") -> Service:
+            folder = tmp_path_factory.mktemp("service")
+            return running.enter_context(_serving(folder, database or f"sqlite:///{folder / 'records.sqlite'}"))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def service(start_service: StartService) -> Service:
+    """The service that the browser is sent to."""
+    return start_service()
 
 
 @pytest.fixture(scope="session")
@@ -82,11 +110,12 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 class Bench:
-    """A page of the workbench, as one user sees it."""
+    """A page of the service, most often the workbench, as one user sees it."""
 
-    def __init__(self, page: Page, url: str) -> None:
+    def __init__(self, page: Page, service: Service) -> None:
         self.page = page
-        self.url = url
+        self.url = service.url
+        self.database = service.database
         self.complaints: list[str] = []
         """What the browser's console complained of: scripts that failed, and what the page's policy forbade."""
         page.set_default_timeout(_PATIENCE_MS)
@@ -137,7 +166,7 @@ OpenBench = Callable[..., Bench]
 
 
 @pytest.fixture
-def bench_with(browser: Browser, service: str) -> Iterator[OpenBench]:
+def bench_with(browser: Browser, service: Service) -> Iterator[OpenBench]:
     """Open a browser window with a width, a color scheme and the like; it must not complain of anything."""
     opened: list[Bench] = []
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from cds_service.storage.schema import feedback
 from cds_service.workbench.stories import STORIES, chart
+from tests.storage.say import rows
 from tests.workbench_stories import EXPECTED
 
 try:
@@ -97,12 +99,18 @@ class TestTimeline:
         bench.open("ppi-for-years")
         bench.page.get_by_text("The timeline as tables").click()
         table = bench.page.get_by_role("table", name="Magnesium")
-        assert table.locator("tbody tr").count() == bench.page.locator(".wide .result").count() - 3
+        drawn = bench.page.locator(".wide .result").count() - 3
+        expect(table.locator("tbody tr")).to_have_count(drawn)
         expect(table.locator("tbody tr").first).to_contain_text("1.3 mg/dL")
 
 
 class TestFeedback:
-    def test_accepting_reaches_the_service(self, bench: Bench) -> None:
+    def kept(self, bench: Bench, card: str) -> dict[str, Any]:
+        """Return the one row that the service's database has about a card."""
+        (row,) = (row for row in rows(bench.database, feedback) if row["card"] == card)
+        return row
+
+    def test_accepting_reaches_the_feedback_store(self, bench: Bench) -> None:
         bench.open("torsades-on-sotalol")
         card = bench.page.locator(".card").first
         button = card.get_by_role("button", name=re.compile("^Accept: ")).first
@@ -115,11 +123,16 @@ class TestFeedback:
         assert entry["outcome"] == "accepted"
         assert entry["acceptedSuggestions"] == [{"id": suggestion}]
         assert entry["outcomeTimestamp"].endswith("Z")
+        row = self.kept(bench, entry["card"])
+        assert (row["client"], row["service"]) == ("open", "magnesium-patient-view")
+        assert (row["outcome"], row["accepted_suggestions"]) == ("accepted", [suggestion])
+        assert (row["reason_code"], row["commented"]) == (None, False)
+        assert row["happened_at"] == min(datetime.fromisoformat(entry["outcomeTimestamp"]), row["received_at"])
         expect(card.locator(".outcome")).to_contain_text("Accepted: Order: Magnesium sulfate")
         expect(card.locator(".outcome")).to_be_focused()
         expect(card.get_by_role("button")).to_have_count(0)
 
-    def test_overriding_with_a_reason_reaches_the_service(self, bench: Bench) -> None:
+    def test_overriding_with_a_reason_reaches_the_feedback_store(self, bench: Bench) -> None:
         bench.open("ppi-for-years")
         card = bench.page.locator(".card").nth(1)
         card.locator("summary", has_text="Dismiss").click()
@@ -133,6 +146,15 @@ class TestFeedback:
         assert entry["overrideReason"]["reason"]["code"] == "no-alternative"
         assert entry["overrideReason"]["reason"]["system"].startswith("https://")
         assert entry["overrideReason"]["userComment"] == "Barrett"
+        row = self.kept(bench, entry["card"])
+        assert (row["client"], row["service"]) == ("open", "magnesium-patient-view")
+        assert (row["outcome"], row["accepted_suggestions"]) == ("overridden", [])
+        assert (row["reason_code"], row["reason_system"]) == (
+            "no-alternative",
+            entry["overrideReason"]["reason"]["system"],
+        )
+        assert row["commented"] is True
+        assert "Barrett" not in str(row)
         expect(card.locator(".outcome")).to_contain_text("Overridden. Feedback recorded (HTTP 200).")
 
     def test_overriding_needs_no_reason(self, bench: Bench) -> None:
@@ -142,7 +164,10 @@ class TestFeedback:
         with bench.page.expect_response(re.compile("/feedback$")) as answer:
             card.get_by_role("button", name="Override").click()
         assert answer.value.status == 200
-        assert "overrideReason" not in json.loads(answer.value.request.post_data)["feedback"][0]
+        (entry,) = json.loads(answer.value.request.post_data)["feedback"]
+        assert "overrideReason" not in entry
+        row = self.kept(bench, entry["card"])
+        assert (row["outcome"], row["reason_code"], row["commented"]) == ("overridden", None, False)
 
     def test_feedback_that_is_not_taken_is_not_called_recorded(self, bench: Bench) -> None:
         bench.open("gitelman")
@@ -151,6 +176,7 @@ class TestFeedback:
         card = bench.page.locator(".card").first
         card.get_by_role("button", name=re.compile("^Accept: ")).first.click()
         expect(card.locator(".outcome")).to_have_text("Feedback was not recorded (HTTP 503). Send it again.")
+        assert card.get_attribute("data-card") not in {row["card"] for row in rows(bench.database, feedback)}
         expect(card.get_by_role("button", name=re.compile("^Accept: ")).first).to_be_visible()
 
 
@@ -253,11 +279,14 @@ class TestKeyboard:
         self.tab_to(bench, "^Call the service$")
         with bench.page.expect_response(re.compile("/workbench/cards$")):
             bench.page.keyboard.press("Enter")
+        bench.answered()
         expect(bench.page.locator(".card")).to_have_count(2)
         self.tab_to(bench, "^Dismiss: Severe hypomagnesemia")
         bench.page.keyboard.press("Enter")
         self.tab_to(bench, "^none given")
-        bench.page.keyboard.type("Will review")
+        # One key: a browser that waits too long for the next would begin a new word with it.
+        bench.page.keyboard.press("w")
+        expect(bench.page.locator(":focus")).to_have_value("will-review")
         self.tab_to(bench, "^Override$")
         with bench.page.expect_response(re.compile("/feedback$")) as answer:
             bench.page.keyboard.press("Enter")

@@ -147,6 +147,9 @@ class TestPage:
             ("?since=2026-01-01&until=2026-01-10&client=epic", (date(2026, 1, 1), date(2026, 1, 10), "epic")),
             ("?until=2026-01-10", (date(2025, 10, 20), date(2026, 1, 10), None)),
             ("?since=&until=&client=", (date(2025, 10, 27), TODAY, None)),
+            ("?since=2015-12-25&until=2026-01-01", (date(2015, 12, 25), date(2026, 1, 1), None)),
+            ("?since=2000-01-01&until=2000-01-01", (date(2000, 1, 1), date(2000, 1, 1), None)),
+            ("?since=2999-12-31&until=2999-12-31", (date(2999, 12, 31), date(2999, 12, 31), None)),
         ],
     )
     def test_the_period_and_the_client_can_be_chosen(self, make_site: Any, query: str, asked: Any) -> None:
@@ -155,10 +158,26 @@ class TestPage:
         assert kept.asked == [asked]
 
     @pytest.mark.parametrize(
-        ("query", "field"), [("?since=x", "since"), ("?until=2026-13-01", "until"), ("?since=2999-01-01", "since")]
+        ("query", "field"),
+        [
+            ("?since=x", "since"),
+            ("?until=2026-13-01", "until"),
+            ("?since=2026-01-16", "since"),
+            ("?since=2999-01-01", "since"),
+            ("?since=2015-12-24&until=2026-01-01", "since"),
+            ("?until=1999-12-31", "until"),
+            ("?until=3000-01-01", "until"),
+            ("?client=a%00b", "client"),
+            ("?client=a%0Ab", "client"),
+        ],
     )
-    def test_a_wrong_period_is_refused_by_name(self, make_site: Any, query: str, field: str) -> None:
-        answer = make_site(DEV, records=Kept()).client.get(f"/insight{query}")
+    @pytest.mark.parametrize("address", ["/insight", "/insight.csv"])
+    def test_a_period_or_client_that_cannot_be_is_refused_by_name(
+        self, make_site: Any, address: str, query: str, field: str
+    ) -> None:
+        kept = Kept()
+        answer = make_site(DEV, records=kept).client.get(f"{address}{query}")
+        assert kept.asked == []
         assert answer.status_code == 400
         assert answer.get_json()["issue"][0]["expression"] == [field]
 
@@ -239,6 +258,11 @@ class TestDoor:
         site = make_site(Settings(), records=Kept())
         assert site.client.get("/insight").status_code == 404
         assert site.client.get("/insight.csv").status_code == 404
+        assert "/insight" not in site.client.get("/").get_data(as_text=True)
+
+    def test_where_there_is_one_the_landing_page_leads_there(self, make_site: Any, locked: Any) -> None:
+        for site in (locked, make_site(DEV, records=Kept())):
+            assert 'href="/insight"' in site.client.get("/").get_data(as_text=True)
 
     @pytest.mark.parametrize("address", ["/insight", "/insight.csv"])
     @pytest.mark.parametrize(

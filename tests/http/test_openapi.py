@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
@@ -21,6 +25,7 @@ from cds_service.settings import Settings
 from cds_service.storage import NO_RECORDS
 from cds_service.storage.records import RecordsUnavailableError
 from hooks import SERVICES
+from tests.http.conftest import MakeSite, Site
 from tests.http.test_errors import FAILURES
 
 TOO_MANY = FAILURES_HEARD.amount + 1
@@ -32,6 +37,9 @@ Drive = Callable[[Any, str], Any]
 HOOK_OF = {f"/cds-services/{service.id}": service.hook.value for service in SERVICES}
 FILLED = {"/examples/{name}": "/examples/order-sign", "/static/{filename}": "/static/landing.css"}
 DISCOVERY = "/cds-services"
+INSIGHT = ("/insight", "/insight.csv")
+TOKEN = "a" * 64
+SHOWN = {"Authorization": f"Bearer {TOKEN}"}
 FEEDBACK = {
     "feedback": [
         {
@@ -44,8 +52,30 @@ FEEDBACK = {
 
 
 @pytest.fixture(scope="module")
-def document(shared_site: Any) -> Document:
-    found: Document = shared_site.client.get("/openapi.json").get_json()
+def token_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file: Path = tmp_path_factory.mktemp("insight") / "token"
+    file.write_text(TOKEN)
+    return file
+
+
+@pytest.fixture(scope="module")
+def make_site(token_file: Path) -> MakeSite:
+    """Start a service that has every address: with a token, production has ``/insight`` too."""
+
+    def make(settings: Settings | None = None, **wiring: Any) -> Site:
+        return Site(dataclasses.replace(settings or Settings(), insight_token_file=token_file), **wiring)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def whole_site(make_site: MakeSite) -> Site:
+    return make_site()
+
+
+@pytest.fixture(scope="module")
+def document(whole_site: Site) -> Document:
+    found: Document = whole_site.client.get("/openapi.json").get_json()
     return found
 
 
@@ -105,10 +135,8 @@ def test_it_is_openapi_3_1(document: Document) -> None:
 
 
 @pytest.mark.parametrize("insight", [False, True], ids=["without insight", "with insight"])
-def test_every_address_of_production_is_in_it_and_nothing_else(make_site: Any, tmp_path: Path, insight: bool) -> None:
-    token = tmp_path / "token"
-    token.write_text("a" * 64)
-    site = make_site(Settings(insight_token_file=token if insight else None))
+def test_every_address_of_production_is_in_it_and_nothing_else(token_file: Path, insight: bool) -> None:
+    site = Site(Settings(insight_token_file=token_file if insight else None))
     document = site.client.get("/openapi.json").get_json()
     validate(document)
     assert ("/insight" in document["paths"]) is insight
@@ -117,7 +145,7 @@ def test_every_address_of_production_is_in_it_and_nothing_else(make_site: Any, t
     for address, method, _ in operations(document):
         endpoint, _ = adapter.match(FILLED.get(address, address), method=method)
         described.setdefault(endpoint, set()).add(method)
-    served = {rule.endpoint: set(rule.methods) - {"HEAD", "OPTIONS"} for rule in site.app.url_map.iter_rules()}
+    served = {rule.endpoint: set(rule.methods or ()) - {"HEAD", "OPTIONS"} for rule in site.app.url_map.iter_rules()}
     assert described == served
 
 
@@ -154,6 +182,8 @@ def asked(client: Any, address: str, **more: Any) -> Any:
         return client.post(address, **({"json": examples.as_of(HOOK_OF[address], examples.WRITTEN)} | more))
     if address.endswith("/feedback"):
         return client.post(address, **({"json": FEEDBACK} | more))
+    if address in INSIGHT:
+        return client.get(address, **({"headers": SHOWN} | more))
     return client.get(address, **more)
 
 
@@ -168,7 +198,7 @@ def identified(make_site: Any, address: str, *, calls: int, **known: Any) -> Any
     settings = Settings(proxy_networks=(ipaddress.ip_network("127.0.0.0/8"),))
     site = make_site(settings, clients=(client,))
     if not calls:
-        return asked(site.client, address)
+        return asked(site.client, address, headers={})
     return [asked(site.client, address, headers={settings.certificate_header: fingerprint}) for _ in range(calls)][-1]
 
 
@@ -195,6 +225,14 @@ class BrokenRecords:
     def keep(self, *_: Any) -> None:
         raise RecordsUnavailableError
 
+    def tallies(self, *_: Any) -> None:
+        raise RecordsUnavailableError
+
+
+def malformed(make_site: Any, address: str) -> Any:
+    wrong: dict[str, Any] = {"query_string": {"since": "yesterday"}} if address in INSIGHT else {"json": []}
+    return asked(make_site().client, address, **wrong)
+
 
 def lacking(make_site: Any, address: str) -> Any:
     body = examples.as_of(HOOK_OF[address], examples.WRITTEN)
@@ -204,7 +242,7 @@ def lacking(make_site: Any, address: str) -> Any:
 
 DRIVES: dict[int, Drive] = {
     200: lambda make_site, address: asked(make_site().client, address),
-    400: lambda make_site, address: asked(make_site().client, address, json=[]),
+    400: malformed,
     401: lambda make_site, address: identified(make_site, address, calls=0),
     403: lambda make_site, address: identified(make_site, address, calls=1, services=("another",)),
     404: lambda make_site, address: make_site().client.get(f"{address}-that-does-not-exist"),
@@ -219,7 +257,7 @@ DRIVES: dict[int, Drive] = {
 }
 PROMISED = [
     (address, int(status))
-    for address, _, operation in operations(described_by("1", SERVICES))
+    for address, _, operation in operations(described_by("1", SERVICES, insight=True))
     for status in operation["responses"]
 ]
 
@@ -247,3 +285,48 @@ def test_every_failure_has_the_shape_that_is_described(site: Any, document: Docu
         assert_conforms(document, methods[failure.method.lower()], answer)
     else:
         assert answer.status_code in {404, 405}
+
+
+# ── Insight: every way to ask for it ─────────────────────────────────────────────────────────────────────────
+
+PERIODS = [
+    "",
+    "since=2026-01-01&until=2026-01-10&client=epic",
+    "since=&until=&client=",
+    "client=nobody&client=other&more=1",
+    "since=%FF",
+    "since=2026-02-30",
+    "until=0001-01-01",
+    "until=9999-12-31",
+    "since=2026-01-02&until=2026-01-01",
+    "since=2000-01-01&until=2026-01-01",
+    "client=%00",
+]
+TOKENS = ["", "Bearer", "Bearer wrong", "Basic !", f"Digest {TOKEN}", SHOWN["Authorization"]]
+
+
+@pytest.mark.parametrize("address", INSIGHT)
+def test_insight_has_every_status_that_is_described_and_no_other(
+    make_site: MakeSite, whole_site: Site, document: Document, address: str
+) -> None:
+    operation = document["paths"][address]["get"]
+    seen = set()
+    for site, period, token in itertools.product((whole_site, make_site(records=BrokenRecords())), PERIODS, TOKENS):
+        answer = site.client.get(f"{address}?{period}", headers={"Authorization": token} if token else {})
+        assert_conforms(document, operation, answer)
+        seen.add(f"{answer.status_code}")
+    assert seen | {"500"} == set(operation["responses"])
+
+
+ALMOST_A_DAY = st.dates().map(str) | st.from_regex(r"\d{4}-\d\d-\d\d", fullmatch=True) | st.text()
+
+
+@given(query=st.fixed_dictionaries({}, optional={"since": ALMOST_A_DAY, "until": ALMOST_A_DAY, "client": st.text()}))
+def test_whatever_is_asked_of_insight_is_answered_or_refused_by_name(
+    whole_site: Site, document: Document, query: dict[str, str]
+) -> None:
+    answer = whole_site.client.get(INSIGHT[1], query_string=query, headers=SHOWN)
+    assert_conforms(document, document["paths"][INSIGHT[1]]["get"], answer)
+    if answer.status_code != 200:
+        ((field,),) = (issue["expression"] for issue in answer.get_json()["issue"])
+        assert field in query

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from cds_service.clients import Client
 from cds_service.settings import Profile, Settings
 from cds_service.workbench.stories import STORIES
 from hooks.evidence import KEY
-from tests.http.conftest import SERVICE_ID, Site
+from tests.http.conftest import SERVICE_ID, MakeSite, Site
 from tests.workbench_stories import EXPECTED
 
 DEV = Settings(profile=Profile.DEV)
@@ -171,6 +172,12 @@ class TestPage:
     )
     def test_in_production_there_is_none(self, site: Site, method: str, path: str) -> None:
         assert site.client.open(path, method=method).status_code == 404
+
+    def test_where_only_known_clients_may_call_there_is_none(self, make_site: MakeSite) -> None:
+        known = make_site(DEV, clients=(Client(name="ehr", certificates=("a" * 64,)),))
+        assert known.client.get("/workbench").status_code == 404
+        assert known.client.post("/workbench/reading", json={}).status_code == 404
+        assert "/workbench" not in known.client.get("/").get_data(as_text=True)
 
     def test_what_it_shows_is_not_kept_by_caches(self, bench: Site) -> None:
         assert bench.client.get("/workbench").headers["Cache-Control"] == "no-store"

@@ -119,11 +119,21 @@ class TestCommand:
         assert "magnesium-cds db upgrade" in result.stderr
 
     @pytest.mark.parametrize(
-        "arguments",
-        [("--since", "x"), ("--since", "2026-03-02", "--until", "2026-03-01"), ("--csv=x",), ("--until", "2026-02-30")],
+        ("arguments", "named"),
+        [
+            (("--since", "x"), "--since: This must be a day such as 2026-01-15."),
+            (("--since", ""), "--since: This must be a day such as 2026-01-15."),
+            (("--until", "2026-02-30"), "--until: This must be a day such as 2026-01-15."),
+            (("--until", "0001-01-01"), "--until: This must be from 2000-01-01 to 2999-12-31."),
+            (("--since", "2026-03-02", "--until", "2026-03-01"), "--since: This must not be after until."),
+            (("--since", "2000-01-01"), "--since: This must not be more than 3660 days before until."),
+            (("--csv=x",), "--csv"),
+        ],
     )
-    def test_a_wrong_option_ends_with_2(self, url: str, arguments: tuple[str, ...]) -> None:
-        assert run(url, *arguments).exit_code == 2
+    def test_a_wrong_option_ends_with_2_and_is_named(self, url: str, arguments: tuple[str, ...], named: str) -> None:
+        result = run(url, *arguments)
+        assert result.exit_code == 2
+        assert named in result.stderr
 
 
 class TestReport:
