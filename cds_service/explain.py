@@ -10,16 +10,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.evaluation import Evaluation
+from cds_service.evaluation import Evaluation, Knowledge
 from cds_service.prefetch import Received
-from fhir_mappings.unreadable import sentence_of
+from fhir_mappings.unmapped import unmapped_codes
+from fhir_mappings.unreadable import Unreadable, sentence_of
 from hooks.evidence import KEY
 from hooks.service import Decision, Display
 from magnesium import words
-from magnesium.facts import ConditionFact, Exposure, LabResult, Need, OrderedTest, PatientFacts, Source, Unusable
+from magnesium.facts import (
+    Analyte,
+    ConditionFact,
+    Exposure,
+    LabResult,
+    Need,
+    OrderedTest,
+    PatientFacts,
+    Source,
+    Unusable,
+)
 from magnesium.femg import NotComputable
 from magnesium.moment import When
 from magnesium.picture import ClinicalPicture
+from magnesium.results import series
 from magnesium.verdict import Finding, Quiet, Verdict
 
 
@@ -39,12 +51,13 @@ class Table:
         return [{name: cell for name, cell in zip(names, row, strict=True) if cell} for row in self.rows]
 
 
-def explain(sent: Mapping[Need, Received], evaluation: Evaluation) -> tuple[Table, ...]:
+def explain(sent: Mapping[Need, Received], evaluation: Evaluation, knowledge: Knowledge) -> tuple[Table, ...]:
     """Return how ``evaluation`` came about, in the order in which it did.
 
     Args:
         sent: What came with the request.
         evaluation: What it came to.
+        knowledge: The policy and the codes it rests on.
     """
     facts, picture, answer = evaluation.facts, evaluation.picture, evaluation.answer
     verdicts = [_verdict(verdict) for verdict in answer.verdicts]
@@ -56,8 +69,9 @@ def explain(sent: Mapping[Need, Received], evaluation: Evaluation) -> tuple[Tabl
             "unusable",
             "Not usable",
             ("source", "reason", "detail", "would be", "time"),
-            tuple(map(_unusable, facts.unusable)),
+            tuple(map(_unusable, _not_usable(picture))),
         ),
+        Table("unmapped", "Laboratory codes not known here", ("code", "results"), tuple(_unmapped(sent, knowledge))),
         Table("readings", "What they mean", ("reading", "value"), tuple(_readings(picture))),
         Table("drugs", "Drugs in force", ("drug", "class", "wastes magnesium", "state"), tuple(_drugs(picture))),
         Table("rules", "Rules", ("rule", "verdict", "why"), (*verdicts, *failed)),
@@ -140,6 +154,25 @@ def _condition(condition: ConditionFact) -> str:
 
 def _test(test: OrderedTest) -> str:
     return "ordered, no result yet" if test.when else "ordered, no result yet, no time"
+
+
+def _not_usable(picture: ClinicalPicture) -> Iterator[Unusable]:
+    """Yield what could not be read, then what was read and cannot be: implausible, or dated after now.
+
+    A suspect specimen is marked among the facts: whether it counts is for each reading to say.
+    """
+    yield from picture.facts.unusable
+    for analyte in Analyte:
+        for entry in series(picture.facts, analyte, picture.policy, picture.as_of).unusable:
+            if entry not in picture.facts.unusable and entry.reason != Unreadable.SUSPECT_SPECIMEN:
+                yield entry
+
+
+def _unmapped(sent: Mapping[Need, Received], knowledge: Knowledge) -> Iterator[tuple[str, str]]:
+    came = (resource for received in sent.values() for resource in received.resources)
+    counted = unmapped_codes(came, knowledge.terminology, knowledge.site_codes)
+    for code, count in sorted(counted.items(), key=lambda item: (-item[1], item[0])):
+        yield code, f"{count}"
 
 
 def _unusable(entry: Unusable) -> tuple[str, ...]:

@@ -22,15 +22,18 @@ import requests
 from cds_service.app import create_app
 from cds_service.charts import NothingToReplayError, Piece, ReplayError, charts, hook_request, own_time
 from cds_service.clients import OPEN_CLIENT
-from cds_service.evaluation import Evaluation
+from cds_service.evaluation import Evaluation, Knowledge
 from cds_service.logging import Log
 from cds_service.settings import Settings
 from cds_service.storage import NO_RECORDS
+from fhir_mappings.unmapped import unmapped_codes
 from hooks import SERVICES
 from hooks.wording import NOT_RUN_CODE
 
 _TIMEOUT_SECONDS = 30
 _INDICATORS = ("critical", "warning", "info")
+_MOST_PRINTED = 10
+"""Unmapped codes in the printed report; the JSON has all."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -53,6 +56,8 @@ class Replayed:
     magnesium_as_sent: str = ""
     unreadable: tuple[str, ...] = ()
     """Reasons; only known in process."""
+    unmapped: Counter[str] = field(default_factory=Counter)
+    """Laboratory codes that are not known here, with how many results carry them; only known in process."""
     error: str = ""
     skipped: bool = False
     """Nothing was wrong, there was nothing to replay."""
@@ -76,6 +81,9 @@ class Service(Protocol):
     def post(self, body: bytes, hook: str, as_of: datetime) -> Answered:
         """Post a request to the service of ``hook``."""
 
+    def unmapped(self, resources: Iterable[Any]) -> Counter[str]:
+        """Count the laboratory codes that the service does not know, as far as can be told."""
+
 
 class InProcess:
     """The service itself, as a WSGI application with a clock that is set before each request."""
@@ -88,7 +96,8 @@ class InProcess:
         )
         self._client = app.test_client()
         self._ids = {service.hook.value: service.id for service in SERVICES}
-        self.zone: tzinfo = app.extensions["magnesium_cds"]["knowledge"].policy.time_zone
+        self._knowledge: Knowledge = app.extensions["magnesium_cds"]["knowledge"]
+        self.zone: tzinfo = self._knowledge.policy.time_zone
 
     def _clock(self) -> datetime:
         if self._as_of is None:
@@ -103,6 +112,10 @@ class InProcess:
         self._as_of, self._evaluation = as_of, None
         answer = self._client.post(f"/cds-services/{self._ids[hook]}", data=body, content_type="application/json")
         return Answered(answer.status_code, answer.get_json(silent=True), self._evaluation)
+
+    def unmapped(self, resources: Iterable[Any]) -> Counter[str]:
+        """Count the laboratory codes that neither the tables nor the site's policy know."""
+        return unmapped_codes(resources, self._knowledge.terminology, self._knowledge.site_codes)
 
 
 class Remote:
@@ -134,6 +147,10 @@ class Remote:
             return Answered(answer.status_code, answer.json())
         except requests.JSONDecodeError:
             return Answered(answer.status_code, None)
+
+    def unmapped(self, resources: Iterable[Any]) -> Counter[str]:  # noqa: ARG002  only the service knows its codes
+        """Count nothing: which codes the site has mapped is not known here."""
+        return Counter()
 
     def _service_id(self, hook: str) -> str:
         if self._ids is None:
@@ -173,9 +190,18 @@ class Player:
         except ReplayError as error:
             return _failed(place, error, chart)
         patient = request["context"]["patientId"]
-        return _replayed(
-            Replayed(place, chart, patient if isinstance(patient, str) else "", as_of.isoformat()), answered
+        played = Replayed(
+            place,
+            chart,
+            patient if isinstance(patient, str) else "",
+            as_of.isoformat(),
+            unmapped=self.service.unmapped(_resources(bundle)),
         )
+        return _replayed(played, answered)
+
+
+def _resources(bundle: Mapping[str, Any]) -> Iterator[Any]:
+    return (entry.get("resource") for entry in bundle.get("entry") or () if isinstance(entry, dict))
 
 
 def _failed(place: str, error: ReplayError, chart: str = "") -> Replayed:
@@ -268,6 +294,7 @@ class Report:
     cards: Counter[tuple[str, str]] = field(default_factory=Counter)
     magnesium: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
+    unmapped: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     answered: int = 0
@@ -289,6 +316,7 @@ class Report:
         self.silent += not replayed.cards
         self.cards.update(replayed.cards)
         self.unreadable.update(replayed.unreadable)
+        self.unmapped.update(replayed.unmapped)
         if replayed.magnesium:
             self.magnesium[replayed.magnesium] += 1
 
@@ -317,6 +345,7 @@ class Report:
         for title, counts in (
             ("newest magnesium", self.magnesium),
             ("unreadable facts", self.unreadable),
+            (_unmapped_title(self.unmapped), Counter(dict(_ranked(self.unmapped)[:_MOST_PRINTED]))),
             ("nothing to replay", self.skipped),
             ("errors", self.errors),
         ):
@@ -338,6 +367,7 @@ class Report:
             ],
             "magnesium": dict(_ranked(self.magnesium)),
             "unreadable": dict(_ranked(self.unreadable)),
+            "unmappedCodes": dict(_ranked(self.unmapped)),
             "nothingToReplay": dict(_ranked(self.skipped)),
             "errors": dict(_ranked(self.errors)),
             "charts": [
@@ -355,6 +385,11 @@ class Report:
                 for chart in sorted(self.charts, key=_by_place)
             ],
         }
+
+
+def _unmapped_title(counts: Counter[str]) -> str:
+    more = f": the {_MOST_PRINTED} most frequent of {len(counts)}" if len(counts) > _MOST_PRINTED else ""
+    return f"laboratory codes not known here{more}"
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:

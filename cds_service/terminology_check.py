@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fhir_mappings.codes import Terminology
+from fhir_mappings.site_codes import known_conditions
 from fhir_mappings.terminology import tables
 from magnesium.facts import Analyte
 from magnesium.knowledge import DRUG_COLUMNS, read_table
 
 SYSTEMS = ("rxnorm", "ndc", "atc", "names")
+CONDITION_SYSTEMS = {"ICD-10-CM": "icd10cm.csv", "SNOMED CT": "snomed.csv"}
 _RXNORM = "rxnorm"
 _RXNORM_TABLES = ("rxnorm_products.csv", "rxnorm_concepts.csv")
 
@@ -29,8 +31,8 @@ class Contents:
     """Ingredients for each class."""
     results: Mapping[str, int]
     """LOINC codes for each analyte."""
-    conditions: Mapping[str, int]
-    """ICD-10-CM and SNOMED CT codes for each condition."""
+    conditions: Mapping[str, Mapping[str, int]]
+    """Codes for each condition that a rule or the table of causes asks for, by system; zero where there is none."""
     unused: tuple[str, ...]
     """Ingredients and results that are recognized and that no rule reads."""
 
@@ -65,13 +67,14 @@ def contents(drug_table: Path | None) -> Contents:
             drugs[code][system] += bool(members & set(ingredients))
     results = Counter(row["analyte"] for row in _rows("loinc.csv"))
     spare = set(tables.read_ingredients()) - _in_rules() | results.keys() - set(Analyte)
-    conditions = Counter(row["condition"] for name in ("icd10cm.csv", "snomed.csv") for row in _rows(name))
+    coded = {name: Counter(row["condition"] for row in _rows(table)) for name, table in CONDITION_SYSTEMS.items()}
+    every = sorted(known_conditions().union(*coded.values()))
     return Contents(
         version=terminology.version,
         drugs=drugs,
         ingredients={code: len(members) for code, members in of_class.items()},
         results=results,
-        conditions=conditions,
+        conditions={slug: {name: coded[name][slug] for name in CONDITION_SYSTEMS} for slug in every},
         unused=tuple(sorted(spare)),
     )
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
+from functools import cached_property
 from typing import Any, TypeVar
 
 from fhir_mappings.codes import Terminology
 from fhir_mappings.condition import read_condition
 from fhir_mappings.context import Context
 from fhir_mappings.draft_orders import DraftOrders, read_drafted_tests, read_drafts, referred
-from fhir_mappings.encounter import read_setting
+from fhir_mappings.encounter import may_be_a_stay, read_setting
 from fhir_mappings.medication import read_administration, read_request, read_statement
 from fhir_mappings.observation import read_observation
 from fhir_mappings.patient import read_patient
 from fhir_mappings.pool import Pool
 from fhir_mappings.procedure import read_procedure
-from fhir_mappings.reading import Resource, as_list
+from fhir_mappings.reading import Resource, as_list, target, token
 from fhir_mappings.service_request import read_ordered_test
 from fhir_mappings.site_codes import SiteCodes
 from fhir_mappings.subject import PatientMismatch, Subject
@@ -25,6 +26,8 @@ from fhir_mappings.unreadable import Unreadable
 from magnesium.facts import (
     ConditionFact,
     Exposure,
+    ExposureKind,
+    ExposureStatus,
     LabResult,
     Need,
     OrderedTest,
@@ -96,8 +99,11 @@ def read_facts(  # noqa: PLR0913 - the request and the service's configuration, 
     for kind, read in _READERS.items():
         for resource in pool.by_type.get(kind, ()):
             facts += read(resource, context)
-    settings = [read_setting(encounter, encounter_id, context) for encounter in pool.by_type.get("Encounter", ())]
+    encounters = pool.by_type.get("Encounter", ())
+    settings = [read_setting(encounter, encounter_id, context) for encounter in encounters]
     facts += [setting for setting in settings if isinstance(setting, Unusable)]
+    if _no_stay(encounters, encounter_id, gathered, context):
+        facts = [_with_stay_over(fact) for fact in facts]
     tests = [test for order in pool.by_type.get("ServiceRequest", ()) for test in read_ordered_test(order, context)]
     ordering = None
     if drafts is not None:
@@ -119,6 +125,24 @@ def read_facts(  # noqa: PLR0913 - the request and the service's configuration, 
     )
 
 
+def _no_stay(encounters: Sequence[Resource], encounter_id: str | None, gathered: Gathered, context: Context) -> bool:
+    """Whether encounters were looked at, all of them, and none may be a stay that goes on.
+
+    An encounter that the EHR has open and that did not come is one that nobody looked at.
+    """
+    looked = Need.ENCOUNTERS not in gathered.unavailable | gathered.partial
+    open_one = target(encounter_id).id if encounter_id else ""
+    came = not open_one or any(token(encounter.get("id")) == open_one for encounter in encounters)
+    return looked and came and not any(may_be_a_stay(encounter, context) for encounter in encounters)
+
+
+def _with_stay_over(fact: _Fact) -> _Fact:
+    """An order of a stay without an end of its own ended with the stay, nobody knows when."""
+    if isinstance(fact, Exposure) and fact.kind is ExposureKind.ORDER and fact.inpatient and fact.end is None:
+        return replace(fact, status=ExposureStatus.ENDED)
+    return fact
+
+
 def _strays(pool: Pool) -> list[Unusable]:
     return [Unusable(Source(reference="(no resource)"), Unreadable.NOT_A_RESOURCE)] * pool.strays
 
@@ -127,17 +151,21 @@ def _only(kind: type[_F], facts: Iterable[_Fact]) -> list[_F]:
     return [fact for fact in facts if isinstance(fact, kind)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _InWords:
     """The last part of every sort key: the whole fact in words, so that even twins without an id come out alike.
 
-    It is spelled out only where everything before it is equal.
+    It is spelled out only where everything before it is equal, and once, however many facts it is compared with.
     """
 
     fact: _Fact
 
+    @cached_property
+    def words(self) -> str:
+        return repr(self.fact)
+
     def __lt__(self, other: _InWords) -> bool:
-        return repr(self.fact) < repr(other.fact)
+        return self.words < other.words
 
 
 def _by_time(lab: LabResult) -> tuple[Any, ...]:

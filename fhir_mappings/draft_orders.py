@@ -43,9 +43,13 @@ def read_drafts(drafts: DraftOrders, context: Context) -> Iterator[Exposure | Un
     Raises:
         PatientMismatch: a draft is for another patient.
     """
+    picked = None if drafts.signing or drafts.selections is None else frozenset(drafts.selections)
+    named = map(target, picked or ())
+    ids = frozenset(found.id for found in named if found.id and found.type in {"", "MedicationRequest"})
     for full_url, resource in entries(drafts):
         if token(resource.get("resourceType")) == "MedicationRequest":
-            yield from read_draft(resource, context, selected=_is_selected(drafts, full_url, resource))
+            by_address = picked is None or (full_url != "" and full_url in picked)
+            yield from read_draft(resource, context, selected=by_address or token(resource.get("id")) in ids)
 
 
 def read_drafted_tests(drafts: DraftOrders, context: Context) -> Iterator[OrderedTest]:
@@ -58,16 +62,3 @@ def read_drafted_tests(drafts: DraftOrders, context: Context) -> Iterator[Ordere
         if token(resource.get("resourceType")) == "ServiceRequest":
             context.subject.problem_with(resource)
             yield from ordered_tests(resource, context)
-
-
-def _is_selected(drafts: DraftOrders, full_url: str, resource: Resource) -> bool:
-    if drafts.signing or drafts.selections is None:
-        return True
-    own_id = token(resource.get("id"))
-    for selection in drafts.selections:
-        kind, wanted = target(selection)
-        if full_url and selection == full_url:
-            return True
-        if own_id and wanted == own_id and kind in {"", "MedicationRequest"}:
-            return True
-    return False

@@ -268,7 +268,9 @@ def _is_inpatient(resource: Resource, context: Context) -> bool:
     if category & {"inpatient", "outpatient", "community", "discharge"}:
         return "inpatient" in category
     encounter = _encounter(resource, context)
-    return encounter is not None and not class_codes(encounter).isdisjoint(INPATIENT_CLASSES)
+    if encounter is None:
+        return False
+    return not context.pool.once("classes", encounter, class_codes).isdisjoint(INPATIENT_CLASSES)
 
 
 def _is_empty_dose(resource: Resource) -> bool:

@@ -24,11 +24,13 @@ _USED_MARKED = frozenset({"preliminary", "unknown", ""})
 _GONE = frozenset({"entered-in-error", "cancelled"})
 _NOT_YET = frozenset({"registered", "specimen-in-process"})
 
-# Read from the components of a panel. Serum values in components are left out: severity scores carry the worst value
-# of a day there, under the time of the score.
+# Read from the components of a panel: what is measured in one urine, or in one electrocardiogram. Serum values in
+# components are left out: severity scores carry the worst value of a day there, under the time of the score.
 _IN_PANELS = frozenset(analyte for analyte in Analyte if "_urine" in analyte) | {
     Analyte.CALCIUM_CREATININE,
     Analyte.POTASSIUM_CREATININE,
+    Analyte.QTC,
+    Analyte.QRS,
 }
 
 
@@ -87,11 +89,19 @@ def _results(
             when=when,
             source=source,
             preliminary=status in _USED_MARKED,
-            hemolyzed=suspect_specimen(resource, context.pool, context.site.suspect_specimen),
+            hemolyzed=_hemolyzed(resource, holder, context),
             post_dialysis=test.post_dialysis,
             reference_low=read_reference_low(holder, test.analyte),
             specimen=_specimen(resource),
         )
+
+
+def _hemolyzed(resource: Resource, holder: Resource, context: Context) -> str:
+    def suspect(observation: Resource) -> str:
+        return suspect_specimen(observation, context.pool, context.site.suspect_specimen)
+
+    # The components of a panel, and there may be thousands, share what is said of it.
+    return suspect(resource) if holder is resource else context.pool.once("panel", resource, suspect)
 
 
 def _when(resource: Resource, context: Context) -> When | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from fhir_mappings.reading import Resource, objects, own_reference, target, text, token
 
 # What other resources refer to.
 _REFERRED = frozenset({"Encounter", "Medication", "Specimen"})
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Pool:
     strays: int
     """How many entries were no FHIR resources."""
     _index: Mapping[str, Resource]
+    _read: dict[tuple[str, int], tuple[Resource, Any]] = field(default_factory=dict, compare=False, repr=False)
+    """What ``once`` has worked out, by the name of it and the resource; the resource is kept: its number is its own."""
 
     @classmethod
     def of(cls, entries: Iterable[Any], lookups: Iterable[Any] = ()) -> Pool:
@@ -50,10 +54,24 @@ class Pool:
     def resolve(self, literal: str, kind: str, inside: Resource) -> Resource | None:
         """Return the resource of this type that a literal reference in ``inside`` points at."""
         if literal.startswith("#"):
-            contained = objects(inside.get("contained"))
-            return next((found for found in contained if token(found.get("id")) == literal[1:]), None)
+            return self.once("contained", inside, _contained).get(literal[1:])
         found = self._index.get(literal) or self._index.get(f"{kind}/{target(literal).id}")
         return found if found is not None and token(found.get("resourceType")) == kind else None
+
+    def once(self, name: str, resource: Resource, read: Callable[[Resource], _T]) -> _T:
+        """Return ``read(resource)``, worked out the first time only: thousands may refer to the same large resource."""
+        known = self._read.get((name, id(resource)))
+        if known is None:
+            known = self._read[name, id(resource)] = (resource, read(resource))
+        return cast("_T", known[1])
+
+
+def _contained(resource: Resource) -> dict[str, Resource]:
+    """Return what a resource holds inside itself, by id; of two with one id the first."""
+    found: dict[str, Resource] = {}
+    for inner in objects(resource.get("contained")):
+        found.setdefault(token(inner.get("id")), inner)
+    return found
 
 
 def _newer(known: Resource, entry: Resource) -> Resource:

@@ -90,7 +90,7 @@ def queries(terminology: Terminology) -> tuple[Query, ...]:
         (Need.CONDITIONS, "Condition", _PAGE, False),
         (Need.ENCOUNTERS, "Encounter", f"status=in-progress&{_PAGE}", False),
         (Need.VITALS, "Observation", f"code={_codes(terminology, (Analyte.HEART_RATE,))}&_sort=-date&_count=10", False),
-        (Need.TESTS, "ServiceRequest", f"status=active&{_PAGE}", False),
+        (Need.TESTS, "ServiceRequest", f"status=active,draft&{_PAGE}", False),
         (Need.PROCEDURES, "Procedure", f"status=in-progress,completed,stopped&_sort=-date&{_PAGE}", False),
     )
     return (

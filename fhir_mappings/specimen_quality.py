@@ -8,7 +8,7 @@ was no hemolysis does not count.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from fhir_mappings.pool import Pool
@@ -52,14 +52,24 @@ def suspect_specimen(observation: Resource, pool: Pool, local: AbstractSet[tuple
         pool: where its Specimen may be.
         local: (system, code) by which the site's laboratory marks such specimens.
     """
-    for where, value in _places(observation, pool):
-        found = codings(value)
-        said = next((_CODES[coding.code] for coding in found if coding.code in _CODES), "")
-        said = said or next((_MARKED for coding in found if (coding.system, coding.code) in local), "")
-        said = said or next((word for words in phrases(value) if (word := suspicious_word(words))), "")
-        if said:
-            return f"{said} ({where})"
-    return ""
+    if said := _first_said(_on_result(observation), local):
+        return said
+    specimen = _specimen(observation, pool)
+    if specimen is None:
+        return ""
+    return pool.once("specimen", specimen, lambda shared: _first_said(_on_specimen(shared), local))
+
+
+def _first_said(places: Iterable[tuple[str, object]], local: AbstractSet[tuple[str, str]]) -> str:
+    found = ((where, _said(value, local)) for where, value in places)
+    return next((f"{said} ({where})" for where, said in found if said), "")
+
+
+def _said(value: object, local: AbstractSet[tuple[str, str]]) -> str:
+    found = codings(value)
+    said = next((_CODES[coding.code] for coding in found if coding.code in _CODES), "")
+    said = said or next((_MARKED for coding in found if (coding.system, coding.code) in local), "")
+    return said or next((word for words in phrases(value) if (word := suspicious_word(words))), "")
 
 
 def suspicious_word(words: str) -> str:
@@ -76,18 +86,20 @@ def suspicious_word(words: str) -> str:
     return ""
 
 
-def _places(observation: Resource, pool: Pool) -> Iterator[tuple[str, object]]:
+def _on_result(observation: Resource) -> Iterator[tuple[str, object]]:
     for name, where in _ELEMENTS.items():
         value = observation.get(name)
         if value is not None:
             yield where, {"text": value} if isinstance(value, str) else value
-    pointer = observation.get("specimen")
-    if pointer is None:
-        return
-    if said := text(first(pointer).get("display")):
+    if said := text(first(observation.get("specimen")).get("display")):
         yield "specimen", {"text": said}
-    literal = reference(pointer)
-    specimen = pool.resolve(literal, "Specimen", observation) if literal else None
-    if specimen is not None:
-        yield "specimen condition", specimen.get("condition")
-        yield "specimen note", specimen.get("note")
+
+
+def _specimen(observation: Resource, pool: Pool) -> Resource | None:
+    literal = reference(observation.get("specimen"))
+    return pool.resolve(literal, "Specimen", observation) if literal else None
+
+
+def _on_specimen(specimen: Resource) -> Iterator[tuple[str, object]]:
+    yield "specimen condition", specimen.get("condition")
+    yield "specimen note", specimen.get("note")

@@ -23,7 +23,7 @@ class Subject:
 
     id: str
     full_urls: frozenset[str]
-    """What Bundles call this patient: a resource may point at a ``fullUrl`` such as ``urn:uuid:…``."""
+    """What Bundles call this patient: a resource may point at a ``fullUrl`` that is a ``urn:``."""
 
     @property
     def reference(self) -> str:
@@ -35,7 +35,7 @@ class Subject:
         """Return the patient with this id.
 
         Raises:
-            PatientMismatch: one of the Patient resources has another id.
+            PatientMismatch: one of the Patient resources has another id, or an address with another id.
         """
         wanted = target(patient_id).id
         full_urls = set()
@@ -43,7 +43,11 @@ class Subject:
             if (found := token(patient.get("id"))) and found != wanted:
                 # Not the resource's own reference: it would be the other patient's id.
                 raise PatientMismatch("prefetch.patient.id")
-            if found and (full_url := text(patient.get("_fullUrl"))):
+            full_url = text(patient.get("_fullUrl"))
+            # The client writes the address, and may write it into the Patient itself: it is no proof of who this is.
+            if _names_another(full_url, wanted):
+                raise PatientMismatch("prefetch.patient.fullUrl")
+            if found and full_url.startswith("urn:"):
                 full_urls.add(full_url)
         return cls(wanted, frozenset(full_urls))
 
@@ -62,9 +66,14 @@ class Subject:
             return Unreadable.NO_SUBJECT
         if literal in self.full_urls or literal == f"urn:uuid:{self.id}":
             return None
-        kind, found = target(literal)
-        if kind == "Patient" and found and found != self.id:
+        if _names_another(literal, self.id):
             raise PatientMismatch(own_reference(resource))
-        if found != self.id or kind not in {"", "Patient"}:
-            return Unreadable.UNRESOLVED_SUBJECT
-        return None
+        # Of an absolute reference the id counts alone: an EHR's own base URL may be another than ``fhirServer``.
+        kind, found = target(literal)
+        return None if found == self.id and kind in {"", "Patient"} else Unreadable.UNRESOLVED_SUBJECT
+
+
+def _names_another(literal: str, wanted: str) -> bool:
+    """Whether a reference or an address names a Patient with another id."""
+    kind, found = target(literal)
+    return kind == "Patient" and found not in {"", wanted}

@@ -17,6 +17,8 @@ from magnesium.verdict import Evidence, Fact, Topic
 
 T = TypeVar("T")
 KEY = "io.github.magnesium-cds.evidence"
+MOST_UNUSABLE = 100
+"""How many records that could not be used are listed: a chart of thousands tells no more than their number."""
 
 
 class KnowsNumbers(Protocol):
@@ -50,6 +52,7 @@ def evidence(
         held_back: what the cap kept from being shown.
     """
     parts = [finding.evidence for finding in lead.findings]
+    unusable = list(_once(entry for part in parts for entry in part.unusable))
     return {
         "asOf": as_of.isoformat(),
         "topics": [
@@ -59,7 +62,7 @@ def evidence(
         "rules": [{"id": f.topic.value, "version": versions.get(f.topic, "")} for f in lead.findings],
         "policyVersion": policy.version,
         "facts": [_fact(fact) for fact in _once(fact for part in parts for fact in part.facts)],
-        "unusable": [_unusable(entry) for entry in _once(entry for part in parts for entry in part.unusable)],
+        "unusable": [_unusable(entry) for entry in unusable[:MOST_UNUSABLE]],
         "missing": _all(parts, "missing"),
         "thresholds": [_threshold(policy, number_id) for number_id in _all(parts, "thresholds")],
         "citations": _all(parts, "citations"),
@@ -67,13 +70,17 @@ def evidence(
             {"name": name, "value": text}
             for name, text in dict.fromkeys(derived for part in parts for derived in part.derived)
         ],
-        "heldBack": [*_all(parts, "held_back"), *held_back],
+        "heldBack": [*_all(parts, "held_back"), *held_back, *_not_listed(len(unusable) - MOST_UNUSABLE)],
     }
 
 
 def _all(parts: Iterable[Evidence], member: str) -> list[str]:
     """Return the texts of one member over all findings of the card, once each, in order."""
     return list(dict.fromkeys(text for part in parts for text in getattr(part, member)))
+
+
+def _not_listed(count: int) -> list[str]:
+    return [f"unusable: {count} more than the {MOST_UNUSABLE} listed"] if count > 0 else []
 
 
 def _once(entries: Iterable[T]) -> Iterable[T]:

@@ -6,9 +6,11 @@ Whatever a finding holds, a card comes out: a rule's odd text must not cost the 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import takewhile
 from typing import Protocol
 
 from fhir_mappings.proposals import Product, ProposedOrder, build
@@ -24,6 +26,8 @@ Failure = tuple[Topic, str]
 
 _INTRAVENOUS = {Proposal.MAGNESIUM_INTRAVENOUS, Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE}
 _FINDINGS = "Findings"
+_GOES_ON = {" ", ",", ";", ":"}
+_REFERRED = "How to replace magnesium: see the card “{}”."
 _NOT_IN_ADDITION = "Instead of the intravenous order, not in addition."
 
 
@@ -99,8 +103,8 @@ def render(leads: Iterable[Lead], failures: Sequence[Failure], occasion: Occasio
     intravenous = any(proposal in _INTRAVENOUS for proposals in offered for proposal in proposals)
     named_on = [*([[]] * (len(shown) - 1)), cut] if shown else []
     cards = [
-        _card(lead, _suggestions(proposals, occasion, intravenous=intravenous), named, occasion)
-        for lead, proposals, named in zip(shown, offered, named_on, strict=True)
+        _card(lead, _suggestions(proposals, occasion, intravenous=intravenous), act, named, occasion)
+        for lead, proposals, act, named in zip(shown, offered, _acts(shown), named_on, strict=True)
     ]
     return (*cards, _not_run(failures, occasion)) if failures else tuple(cards)
 
@@ -145,6 +149,21 @@ def _offered(shown: Iterable[Lead]) -> list[tuple[Proposal, ...]]:
     return offered
 
 
+def _acts(shown: Iterable[Lead]) -> list[list[str]]:
+    """Return what each card says to do: of a plan that a card before it tells, only where it stands.
+
+    Told is what is shown: a card that is cut, watched or held back tells nothing. Cautions are no plan and stay.
+    """
+    told: dict[str, str] = {}
+    acts = []
+    for lead in shown:
+        lines = [line for finding in lead.findings for line in finding.act]
+        plan = {line for finding in lead.findings for line in finding.plan}
+        acts.append([_REFERRED.format(told[line]) if line in plan & told.keys() else line for line in lines])
+        told = dict.fromkeys(plan, _summary(lead)) | told
+    return acts
+
+
 def _suggestions(proposals: Iterable[Proposal], occasion: Occasion, *, intravenous: bool) -> tuple[Suggestion, ...]:
     """One action each: Epic takes no more."""
     suggestions = []
@@ -169,14 +188,16 @@ def _suggestion(order: ProposedOrder, uuid: str) -> Suggestion:
 # ── Cards ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _card(lead: Lead, suggestions: tuple[Suggestion, ...], cut: Sequence[Lead], occasion: Occasion) -> Card:
+def _card(
+    lead: Lead, suggestions: tuple[Suggestion, ...], act: Sequence[str], cut: Sequence[Lead], occasion: Occasion
+) -> Card:
     presentation = occasion.presentation
     return Card(
         uuid=occasion.new_uuid(),
         summary=_summary(lead),
         indicator=lead.indicator,
         source=presentation.sources[lead.topic.value],
-        detail=_detail(lead, cut),
+        detail=_detail(lead, act, cut),
         suggestions=suggestions,
         selection_behavior=presentation.selection_behavior if suggestions else None,
         override_reasons=OVERRIDE_REASONS[lead.topic],
@@ -199,7 +220,7 @@ def _summary(lead: Lead) -> str:
     return shortened(one_line(lead.finding.summary) or TITLES[lead.topic], SUMMARY_LENGTH)
 
 
-def _detail(lead: Lead, cut: Sequence[Lead]) -> str:
+def _detail(lead: Lead, act: Sequence[str], cut: Sequence[Lead]) -> str:
     """The leading finding's lines come first, then what it absorbed adds to them."""
     lines: dict[str, list[str]] = {title: [] for title in (_FINDINGS, "Why it matters", "What to do")}
     if len(one_line(lead.finding.summary)) > SUMMARY_LENGTH:
@@ -210,7 +231,7 @@ def _detail(lead: Lead, cut: Sequence[Lead]) -> str:
             lines[_FINDINGS].append(finding.summary)
         lines[_FINDINGS].extend(finding.what)
         lines["Why it matters"].extend(finding.why)
-        lines["What to do"].extend(finding.act)
+    lines["What to do"].extend(act)
     lines["Not available"] = [text for finding in lead.findings for text in finding.evidence.missing]
     lines["Also found, not shown as cards"] = [
         f"{TITLES[finding.topic]} ({finding.indicator.code}): {finding.summary}"
@@ -226,19 +247,25 @@ def _sections(sections: Mapping[str, Iterable[str]]) -> str:
     texts = []
     for title, lines in sections.items():
         fresh: list[str] = []
-        for line in map(one_line, lines):
-            told = title == _FINDINGS and any(_begins(longer, line) for longer in fresh)
-            if not told and line.casefold() not in said:
+        plain = [one_line(line) for line in lines]
+        ordered = sorted(set(plain))
+        for line in (_fullest(line, ordered) for line in plain) if title == _FINDINGS else plain:
+            if line.casefold() not in said:
                 said.add(line.casefold())
                 fresh.append(line)
         texts.append(section(title, fresh))
     return "\n\n".join(text for text in texts if text)
 
 
-def _begins(longer: str, line: str) -> bool:
-    """Whether ``longer`` says ``line`` and then more: "Mg 1.1 mg/dL (08:00), severe." and "Mg 1.1 mg/dL (08:00)."."""
+def _fullest(line: str, ordered: Sequence[str]) -> str:
+    """Return the line that says this one and most besides: of "Mg 1.1 (08:00)." it is "Mg 1.1 (08:00), severe.".
+
+    In order, the lines that begin as this one stand behind each other: no other is looked at.
+    """
     start = line.removesuffix(".")
-    return longer.startswith(start) and longer[len(start) : len(start) + 1] in {" ", ",", ";", ":"}
+    behind = (ordered[place] for place in range(bisect_left(ordered, start), len(ordered)))
+    beginning = takewhile(lambda other: other.startswith(start), behind)
+    return max((line, *(other for other in beginning if other[len(start) : len(start) + 1] in _GOES_ON)), key=len)
 
 
 def _not_run(failures: Sequence[Failure], occasion: Occasion) -> Card:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from magnesium.facts import Route
+from magnesium.facts import Analyte, Route
 from magnesium.kidney import Filtration
 from magnesium.picture import ClinicalPicture
 from magnesium.replacement import INJECTED
-from magnesium.status import Status
+from magnesium.status import Currency, Status
 from magnesium.verdict import Proposal
-from magnesium.words import between, condition, drug, listed, name
+from magnesium.words import STATUS, between, condition, drug, listed, name, result, sentence
 
 MEASURE_NOW = "Measure serum magnesium now."
 
@@ -26,6 +26,8 @@ class Advice:
     act: tuple[str, ...] = ()
     proposals: tuple[Proposal, ...] = ()
     held_back: tuple[str, ...] = ()
+    plan: tuple[str, ...] = ()
+    """The lines of ``act`` without the cautions of the guards, which every card repeats."""
 
 
 def replace_magnesium(picture: ClinicalPicture) -> Advice:
@@ -36,7 +38,7 @@ def replace_magnesium(picture: ClinicalPicture) -> Advice:
     text, wanted = _wanted(picture)
     if not _emergency(picture) and _all_held(picture, wanted):
         text = _held_back(picture)
-    wanted += _creatinine(picture)
+    wanted = tuple(dict.fromkeys((*_recheck(picture), *wanted, *_creatinine(picture))))
     offered: list[Proposal] = []
     held: list[str] = []
     for proposal in wanted:
@@ -45,9 +47,11 @@ def replace_magnesium(picture: ClinicalPicture) -> Advice:
             held.append(f"{proposal.value}: {reason}")
         else:
             offered.append(proposal)
-    # What saves a life stands before what is being done already.
-    said = (*text, *_already(picture)) if _emergency(picture) else (*_already(picture), *text)
-    return Advice((*said, *_care(picture), *picture.guard.cautions), tuple(offered), tuple(held))
+    # What saves a life stands before what is being done already, and before a recheck.
+    before = (*_recheck_first(picture), *_already(picture))
+    said = (*text, *before) if _emergency(picture) else (*before, *text)
+    plan = (*said, *_care(picture))
+    return Advice((*plan, *picture.guard.cautions), tuple(offered), tuple(held), plan)
 
 
 def correct_potassium(picture: ClinicalPicture) -> tuple[str, ...]:
@@ -64,6 +68,13 @@ def correct_potassium(picture: ClinicalPicture) -> tuple[str, ...]:
             "the need for potassium falls once magnesium is repleted."
         )
     return (text, *cautions)
+
+
+def potassium_not_counted(picture: ClinicalPicture) -> tuple[str, ...]:
+    """Return a line for each potassium in force that is not counted as replacement."""
+    least = picture.policy.potassium.maintenance_amount.text
+    found = picture.potassium_not_counted
+    return tuple(f"Not counted as potassium replacement, not known to give {least}: {drug(e)}." for e in found)
 
 
 def magnesium_handled(picture: ClinicalPicture) -> bool:
@@ -88,6 +99,28 @@ def measure_magnesium(picture: ClinicalPicture) -> tuple[Proposal, ...]:
     return () if _why_not_again(picture, Proposal.SERUM_MAGNESIUM) else (Proposal.SERUM_MAGNESIUM,)
 
 
+def order_potassium(picture: ClinicalPicture) -> Advice:
+    """Return the order for a low potassium, or what holds it back."""
+    held = picture.guard.reasons(Proposal.POTASSIUM)
+    if not held and picture.potassium_ordered:
+        held = (f"{Proposal.POTASSIUM}: potassium is already ordered or given",)
+    return Advice(proposals=() if held else (Proposal.POTASSIUM,), held_back=held)
+
+
+def magnesium_now(picture: ClinicalPicture) -> str:
+    """Return the newest magnesium, which must be conclusive, how low it is and what makes it doubtful.
+
+    In the same words in every rule: on a card that joins them it is then printed once.
+    """
+    reading = picture.magnesium
+    assert reading.result is not None  # the rules have returned on None  # noqa: S101
+    assert reading.status is not None  # noqa: S101
+    old = f", older than {picture.policy.current.magnesium_inpatient.text}"
+    doubt = {Currency.STALE: ", out of date", Currency.AGING: old}.get(reading.currency, "")
+    dose = ", drawn after an IV dose" if picture.after_dose else ""
+    return f"{sentence(result(reading.result))}, {STATUS[reading.status]}{doubt}{dose}"
+
+
 def _why_not_again(picture: ClinicalPicture, proposal: Proposal) -> str:
     """Return why an order that no guard forbids is still not offered; empty if it is."""
     match proposal:
@@ -96,7 +129,7 @@ def _why_not_again(picture: ClinicalPicture, proposal: Proposal) -> str:
             return "a serum magnesium is already ordered" if waiting else ""
         case Proposal.MAGNESIUM_ORAL if _unsuitable_oral(picture):
             return "the product worsens diarrhea"
-        case Proposal.MAGNESIUM_ORAL if any(e.route not in INJECTED for e in picture.magnesium_ordered):
+        case Proposal.MAGNESIUM_ORAL if picture.magnesium_ordered:
             return "magnesium is already ordered or given"
         case Proposal.MAGNESIUM_INTRAVENOUS | Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE if any(
             e.route is not Route.ORAL for e in picture.magnesium_ordered
@@ -104,6 +137,17 @@ def _why_not_again(picture: ClinicalPicture, proposal: Proposal) -> str:
             return "magnesium is already ordered or given"
         case _:
             return ""
+
+
+def _recheck_first(picture: ClinicalPicture) -> tuple[str, ...]:
+    aging = picture.magnesium.currency is Currency.AGING
+    return (
+        (f"This magnesium is older than {picture.policy.current.magnesium_inpatient.text}: recheck.",) if aging else ()
+    )
+
+
+def _recheck(picture: ClinicalPicture) -> tuple[Proposal, ...]:
+    return (Proposal.SERUM_MAGNESIUM,) if picture.magnesium.currency is Currency.AGING else ()
 
 
 def _already(picture: ClinicalPicture) -> tuple[str, ...]:
@@ -159,8 +203,7 @@ def _reasons(picture: ClinicalPicture) -> str:
 
 
 def _wanted(picture: ClinicalPicture) -> tuple[tuple[str, ...], tuple[Proposal, ...]]:
-    severe, recheck = picture.magnesium.status is Status.SEVERE, picture.policy.recheck
-    weeks = between(recheck.low_from, recheck.low_to)
+    severe = picture.magnesium.status is Status.SEVERE
     if picture.minor:
         return ("Replace magnesium by pediatric protocol.",), ()
     if picture.problems.torsades:
@@ -168,24 +211,52 @@ def _wanted(picture: ClinicalPicture) -> tuple[tuple[str, ...], tuple[Proposal, 
             ("Torsades: IV magnesium now per local protocol; stop QT drugs, correct potassium, expert help.",),
             (Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE,),
         )
-    if _emergency(picture) or (severe and _in_the_vein(picture)):
-        text = f"Replace magnesium intravenously{_reasons(picture)} per local protocol; oral if IV is not possible."
+    if severe and _in_the_vein(picture) and _recheck(picture) and not _emergency(picture):
+        how = "only with the caution below" if _vein_closed(picture) else "per local protocol"
         return (
-            (text, "Recheck Mg after it."),
+            (f"Still severe: intravenous magnesium {how}; until then oral.",),
+            (*_intravenous(picture), Proposal.MAGNESIUM_ORAL),
+        )
+    if _emergency(picture) or (severe and _in_the_vein(picture)):
+        return (
+            (_by_vein(picture), "Recheck Mg after it."),
             (*_intravenous(picture), Proposal.MAGNESIUM_ORAL),
         )
     if severe:
+        caution = ", with the caution below" if _vein_closed(picture) else ""
         return (
             (
-                "Symptoms (tremor, cramps, tetany, seizure, palpitations)? Then parenteral magnesium.",
-                f"No symptoms: oral magnesium, same-day ECG, recheck Mg within {recheck.severe.text}.",
+                f"Symptoms (tremor, cramps, tetany, seizure, palpitations)? Then parenteral magnesium{caution}.",
+                f"No symptoms: oral magnesium, same-day ECG, recheck Mg {_again(picture)}.",
             ),
             (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM),
         )
     return (
-        (f"Oral magnesium per local protocol, and foods rich in it (grains, beans); recheck Mg in {weeks}.",),
+        (f"Oral magnesium per local protocol, and foods rich in it (grains, beans); recheck Mg {_again(picture)}.",),
         (Proposal.MAGNESIUM_ORAL, Proposal.SERUM_MAGNESIUM),
     )
+
+
+def _by_vein(picture: ClinicalPicture) -> str:
+    """How to say that magnesium belongs in the vein; an emergency is not talked out of it by a guard."""
+    if _vein_closed(picture) and not _emergency(picture):
+        return "Intravenous magnesium only with the caution below; else oral per local protocol."
+    return f"Replace magnesium intravenously{_reasons(picture)} per local protocol; oral if IV is not possible."
+
+
+def _vein_closed(picture: ClinicalPicture) -> bool:
+    """Whether guards forbid magnesium in the vein at any dose, and say why: the age of the result has no caution."""
+    return bool(picture.guard.cautions) and Proposal.MAGNESIUM_INTRAVENOUS_NO_DOSE in picture.guard.held
+
+
+def _again(picture: ClinicalPicture) -> str:
+    """When to recheck magnesium that is given by mouth: at reduced kidney function as the guard's own sentence says."""
+    recheck = picture.policy.recheck
+    if picture.kidney.filtration is Filtration.REDUCED:
+        return f"in {between(recheck.reduced_kidney_from, recheck.reduced_kidney_to)}"
+    if picture.magnesium.status is Status.SEVERE:
+        return f"within {recheck.severe.text}"
+    return f"in {between(recheck.low_from, recheck.low_to)}"
 
 
 def _intravenous(picture: ClinicalPicture) -> tuple[Proposal, ...]:
@@ -202,7 +273,9 @@ def _unsuitable_oral(picture: ClinicalPicture) -> bool:
 
 def _creatinine(picture: ClinicalPicture) -> tuple[Proposal, ...]:
     kidney = picture.kidney
-    unknown = kidney.filtration is Filtration.UNKNOWN or kidney.unverified
+    # A creatinine that tells nothing of this patient tells no more a second time.
+    read = kidney.basis is not None and kidney.basis.analyte is Analyte.CREATININE
+    unknown = (kidney.filtration is Filtration.UNKNOWN and not read) or kidney.unverified
     asked = unknown and not kidney.impaired_acutely and kidney.filtration is not Filtration.POOR
     return (Proposal.SERUM_CREATININE,) if asked else ()
 

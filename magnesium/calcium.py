@@ -48,6 +48,15 @@ class CalciumLevel(StrEnum):
         return self in {CalciumLevel.LOW, CalciumLevel.VERY_LOW, CalciumLevel.DANGEROUS}
 
 
+_LOWEST_FIRST = (
+    CalciumLevel.DANGEROUS,
+    CalciumLevel.VERY_LOW,
+    CalciumLevel.LOW,
+    CalciumLevel.UNCERTAIN,
+    CalciumLevel.NOT_LOW,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class CalciumReading:
     """The current calcium and how low it is."""
@@ -65,7 +74,8 @@ class CalciumReading:
 def read_calcium(facts: PatientFacts, policy: Policy, as_of: datetime) -> CalciumReading:
     """Read the calcium that is current at ``as_of``: ionized first, then the laboratory's corrected, then total.
 
-    A total that is newer than the laboratory's corrected value goes before it if it can be corrected itself.
+    A total that is newer than the laboratory's corrected value goes before it if it can be corrected itself; a newer
+    corrected one goes before an ionized one if it is surely low, and lower.
     """
     reading = _current(facts, policy, as_of)
     return replace(reading, unverified=_unverified(facts, reading.result, policy, as_of))
@@ -74,21 +84,30 @@ def read_calcium(facts: PatientFacts, policy: Policy, as_of: datetime) -> Calciu
 def _current(facts: PatientFacts, policy: Policy, as_of: datetime) -> CalciumReading:
     numbers, windows = policy.calcium, policy.current
     inpatient = facts.setting is Setting.INPATIENT
-    total_window = windows.calcium_inpatient if inpatient else windows.calcium_outpatient
-    ionized_window = windows.ionized_calcium_inpatient if inpatient else windows.calcium_outpatient
+    window = windows.ionized_calcium_inpatient if inpatient else windows.calcium_outpatient
+    ionized = newest_current(facts, Analyte.CALCIUM_IONIZED, policy, as_of, window=window, of_several=lowest)
+    other = _not_ionized(facts, policy, as_of)
+    if ionized is None:
+        return other
+    level = _level(ionized.quantity, numbers.ionized_low, numbers.ionized_warning, numbers.ionized_critical)
+    newer = other.result is not None and ionized.when.surely_before(other.result.when)
+    if newer and other.level.surely_low and _LOWEST_FIRST.index(other.level) < _LOWEST_FIRST.index(level):
+        return other
+    return CalciumReading(level, CalciumBasis.IONIZED, ionized)
 
-    ionized = newest_current(facts, Analyte.CALCIUM_IONIZED, policy, as_of, window=ionized_window, of_several=lowest)
-    if ionized is not None:
-        level = _level(ionized.quantity, numbers.ionized_low, numbers.ionized_warning, numbers.ionized_critical)
-        return CalciumReading(level, CalciumBasis.IONIZED, ionized)
-    reported = newest_current(facts, Analyte.CALCIUM_CORRECTED, policy, as_of, window=total_window, of_several=lowest)
-    total = newest_current(facts, Analyte.CALCIUM_TOTAL, policy, as_of, window=total_window, of_several=lowest)
+
+def _not_ionized(facts: PatientFacts, policy: Policy, as_of: datetime) -> CalciumReading:
+    windows = policy.current
+    inpatient = facts.setting is Setting.INPATIENT
+    window = windows.calcium_inpatient if inpatient else windows.calcium_outpatient
+    reported = newest_current(facts, Analyte.CALCIUM_CORRECTED, policy, as_of, window=window, of_several=lowest)
+    total = newest_current(facts, Analyte.CALCIUM_TOTAL, policy, as_of, window=window, of_several=lowest)
     of_total = CalciumReading(CalciumLevel.NOT_LOW) if total is None else _of_total(total, facts, policy, as_of)
     if reported is None:
         return of_total
     if of_total.albumin and of_total.result and reported.when.surely_before(of_total.result.when):
         return of_total
-    return CalciumReading(_corrected_level(reported.quantity, numbers), CalciumBasis.REPORTED, reported)
+    return CalciumReading(_corrected_level(reported.quantity, policy.calcium), CalciumBasis.REPORTED, reported)
 
 
 def _of_total(total: LabResult, facts: PatientFacts, policy: Policy, as_of: datetime) -> CalciumReading:

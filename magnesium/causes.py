@@ -194,7 +194,7 @@ class _Findings:
 
     def _first_low(self) -> Iterable[tuple[str, str, tuple[Fact, ...]]]:
         first, numbers = self.first_low, self.picture.policy.differential
-        age = age_in_years(self.picture.facts, first.when.latest) if first else None
+        age = age_in_years(self.picture.facts, self.picture.policy, first.when.latest) if first else None
         if first is None or age is None:
             return
         if age < numbers.infant.value:

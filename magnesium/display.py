@@ -10,9 +10,9 @@ from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from magnesium.facts import Analyte, LabResult, PatientFacts
-from magnesium.policy import Policy, UnitsShown
+from magnesium.policy import CtcaeNumbers, Limit, Policy, UnitsShown
 from magnesium.quantity import Quantity, Unit, plain
-from magnesium.status import possible
+from magnesium.status import Status, possible
 from magnesium.units import unit_of
 
 _CALCIUM = frozenset({Analyte.CALCIUM_TOTAL, Analyte.CALCIUM_IONIZED, Analyte.CALCIUM_CORRECTED})
@@ -62,6 +62,28 @@ def _converted(quantity: Quantity, unit: Unit, decimals: int) -> Decimal:
 
 
 def _same_side(result: LabResult, converted: Quantity, policy: Policy) -> bool:
-    if result.analyte is not Analyte.MAGNESIUM:
-        return True
-    return possible(result.quantity, policy) == possible(converted, policy)
+    return _judged(result.quantity, result.analyte, policy) == _judged(converted, result.analyte, policy)
+
+
+def _judged(quantity: Quantity, analyte: Analyte, policy: Policy) -> tuple[frozenset[Status] | bool | None, ...]:
+    """Everything that the rules ask of a value of the analyte."""
+    match analyte:
+        case Analyte.MAGNESIUM:
+            numbers = policy.magnesium
+            status, above = possible(quantity, policy), numbers.very_toxic.at_most(quantity)
+            return status, above, *_below(quantity, numbers.gitelman_floor, numbers.toxic, *_grades(policy.ctcae))
+        case Analyte.CALCIUM_IONIZED:
+            ionized = policy.calcium
+            return _below(quantity, ionized.ionized_low, ionized.ionized_warning, ionized.ionized_critical)
+        case Analyte.CALCIUM_CORRECTED | Analyte.CALCIUM_TOTAL:
+            return _below(quantity, policy.calcium.corrected_low, policy.calcium.corrected_warning)
+        case _:  # creatinine and urine magnesium have no limit of their own
+            return ()
+
+
+def _grades(numbers: CtcaeNumbers) -> tuple[Limit, ...]:
+    return numbers.grade_2, numbers.grade_3, numbers.grade_4
+
+
+def _below(quantity: Quantity, *limits: Limit) -> tuple[bool | None, ...]:
+    return tuple(limit.below(quantity) for limit in limits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from fractions import Fraction
 
@@ -16,9 +16,13 @@ from magnesium.facts import Analyte, LabResult, PatientFacts
 from magnesium.kidney import Filtration, KidneyFunction
 from magnesium.pairing import nearest, partner
 from magnesium.policy import FemgNumbers, Policy
-from magnesium.replacement import magnesium_given_before
+from magnesium.quantity import Comparator
+from magnesium.replacement import magnesium_given_before, magnesium_perhaps_given_before
 from magnesium.results import series
 from magnesium.status import acting, possible
+
+_FROM_ABOVE = frozenset({Comparator.EXACT, Comparator.LESS, Comparator.AT_MOST})
+"""A urine magnesium below the limit of detection may be an answer: FEMg is at most what the bound gives."""
 
 
 class Reading(StrEnum):
@@ -33,6 +37,7 @@ class Reading(StrEnum):
     NOT_AT_THIS_GFR = "not interpretable at this kidney function"
     NOT_LOW = "not interpretable for wasting: magnesium was not low at that time"
     MAGNESIUM_GIVEN = "not interpretable: magnesium given before the sample"
+    MAGNESIUM_PERHAPS = "not interpretable: magnesium may have been given before the sample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,10 @@ class FractionalExcretion:
     def text(self) -> str:
         """The percentage as printed, with one decimal."""
         numerator, denominator = self.percent.as_integer_ratio()
-        rounded = (Decimal(numerator) / Decimal(denominator)).quantize(Decimal("0.1"), rounding=ROUND_HALF_EVEN)
-        return f"{rounded} %"
+        bound = self.samples.urine_magnesium.quantity.comparator
+        rounding = ROUND_CEILING if bound else ROUND_HALF_EVEN  # "below 1.3 %" is true of 1.26 %, "below 1.2 %" is not
+        rounded = (Decimal(numerator) / Decimal(denominator)).quantize(Decimal("0.1"), rounding=rounding)
+        return f"{bound}{rounded} %"
 
     @property
     def results(self) -> tuple[LabResult, ...]:
@@ -107,18 +114,25 @@ def read_femg(
         found = series(facts, analyte, policy, as_of).results
         return [r for r in found if not r.quantity.comparator]
 
-    urine = [r for r in exact(Analyte.MAGNESIUM_URINE) if r.when.surely_within(numbers.shown_for.delta, as_of)]
+    urine = [
+        r
+        for r in series(facts, Analyte.MAGNESIUM_URINE, policy, as_of).results
+        if r.quantity.comparator in _FROM_ABOVE and r.when.surely_within(numbers.shown_for.delta, as_of)
+    ]
     urine_creatinine = exact(Analyte.CREATININE_URINE)
     serum, creatinine = exact(Analyte.MAGNESIUM), exact(Analyte.CREATININE)
-    missing: tuple[str, ...] = ("spot urine magnesium",)
+    missing: tuple[str, ...] = ()
     for sample in reversed(urine):
         pair = partner(sample, urine_creatinine, numbers.urine_pair)
         serum_pair = nearest(sample, serum, numbers.serum_pair)
         creatinine_pair = nearest(sample, creatinine, numbers.serum_pair)
         if pair and serum_pair and creatinine_pair:
-            return _read(Samples(sample, pair, serum_pair, creatinine_pair), facts, kidney, policy)
-        if missing == ("spot urine magnesium",):
-            missing = tuple(
+            read = _read(Samples(sample, pair, serum_pair, creatinine_pair), facts, kidney, policy)
+            if isinstance(read, FractionalExcretion):
+                return read
+            lacking = read.missing
+        else:
+            lacking = tuple(
                 name
                 for name, found in (
                     (f"urine creatinine of the same specimen or within {numbers.urine_pair.text}", pair),
@@ -130,7 +144,8 @@ def read_femg(
                 )
                 if found is None
             )
-    return NotComputable(missing)
+        missing = missing or lacking  # of the newest sample
+    return NotComputable(missing or ("spot urine magnesium",))
 
 
 def _read(
@@ -145,6 +160,8 @@ def _read(
     )
     if percent is None:
         return NotComputable(("results above zero",))
+    if samples.urine_magnesium.quantity.comparator and percent > Fraction(policy.femg.extrarenal.value):
+        return NotComputable(("exact spot urine magnesium",))
     status = acting(possible(samples.serum_magnesium.quantity, policy))
     reading = _interpret(percent, kidney, policy.femg)
     settled = {Reading.EXTRARENAL, Reading.EXTRARENAL_LIKELY, Reading.NOT_AT_THIS_GFR}
@@ -152,6 +169,8 @@ def _read(
         reading = Reading.NOT_LOW
     elif reading not in settled and magnesium_given_before(samples.urine_magnesium, facts, policy):
         reading = Reading.MAGNESIUM_GIVEN
+    elif reading not in settled and magnesium_perhaps_given_before(samples.urine_magnesium, facts, policy):
+        reading = Reading.MAGNESIUM_PERHAPS
     return FractionalExcretion(percent, reading, samples)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
-from magnesium.facts import Setting
-from magnesium.kidney import Filtration
-from magnesium.status import Status
+from magnesium.facts import Analyte, Setting
+from magnesium.kidney import Filtration, KidneyFunction
+from magnesium.status import Currency, Status
 from magnesium.verdict import Proposal
-from magnesium.words import between, unread
+from magnesium.words import between, condition, listed, unread, value
 
 if TYPE_CHECKING:
     from magnesium.picture import ClinicalPicture
@@ -76,6 +76,9 @@ def _by_patient(picture: ClinicalPicture) -> list[Finding]:
         found.append((_MAGNESIUM, "electrolyte protocol of the hospital", _PROTOCOL))
     if picture.age is None:
         found.append((_DOSED | _with_dose(picture), "age unknown: no dose", ""))
+    if picture.problems.suspected:
+        suspected = listed(map(condition, picture.problems.suspected))
+        found.append((frozenset(), "", f"Suspected, not confirmed: {suspected}: weigh this before giving magnesium."))
     return found
 
 
@@ -86,6 +89,9 @@ def _by_level(picture: ClinicalPicture) -> list[Finding]:
         found.append((_MAGNESIUM, "magnesium is high", "Magnesium is high: give no more of it."))
     if reading.unverified:
         found.append((_MAGNESIUM, "a newer magnesium could not be read", unread("magnesium")))
+    if reading.currency is Currency.AGING:
+        why = f"the magnesium is older than {picture.policy.current.magnesium_inpatient.text}"
+        found.append((_INTRAVENOUS, why, ""))
     if reading.conflicting:
         found.append(
             (
@@ -102,8 +108,11 @@ def _by_vein(picture: ClinicalPicture) -> list[Finding]:
     found: list[Finding] = []
     problems = picture.problems
     if problems.of("myasthenia_gravis", "lambert_eaton"):
-        caution = "Neuromuscular disease: IV magnesium can precipitate myasthenic crisis: specialist decision."
-        found.append((_INTRAVENOUS, "myasthenia gravis or Lambert-Eaton syndrome", caution))
+        caution = (
+            "Neuromuscular disease: IV magnesium can precipitate myasthenic crisis: specialist decision; "
+            "oral magnesium with care."
+        )
+        found.append((_MAGNESIUM, "myasthenia gravis or Lambert-Eaton syndrome", caution))
     if _slow_conduction(picture):
         caution = "Slow conduction or pulse: ECG and specialist decision before IV magnesium."
         slow = picture.policy.ecg.slow_pulse.text
@@ -156,9 +165,15 @@ def _by_kidney(picture: ClinicalPicture) -> list[Finding]:
         case Filtration.POOR:
             return [(_MAGNESIUM, f"eGFR below {picture.policy.kidney.reduced.printed[EGFR_UNIT]}", _ACCUMULATES)]
         case Filtration.UNKNOWN:
-            caution = "Kidney function is not known: check creatinine before giving magnesium."
-            return [(_MAGNESIUM, "kidney function unknown or too old", caution)]
+            return [(_MAGNESIUM, "kidney function unknown or too old", _unknown(kidney))]
     assert_never(kidney.filtration)
+
+
+def _unknown(kidney: KidneyFunction) -> str:
+    basis = kidney.basis
+    if basis is None or basis.analyte is not Analyte.CREATININE:
+        return "Kidney function is not known: check creatinine before giving magnesium."
+    return f"No eGFR can be told from {value(basis)}: judge kidney function before giving magnesium."
 
 
 def _band(picture: ClinicalPicture) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from magnesium.facts import LabResult
 from magnesium.policy import Span
@@ -14,15 +15,24 @@ def apart(one: LabResult, other: LabResult) -> timedelta:
     return max(abs(other.when.latest - one.when.earliest), abs(one.when.latest - other.when.earliest))
 
 
-def nearest(sample: LabResult, others: Iterable[LabResult], within: Span) -> LabResult | None:
-    """Return the result drawn nearest to the sample, if it surely lies within the span of it."""
-    near = ((apart(sample, other), other.source.reference, other) for other in others)
-    close = [entry for entry in near if entry[0] <= within.delta]
+def nearest(sample: LabResult, others: Sequence[LabResult], within: Span) -> LabResult | None:
+    """Return the result drawn nearest to the sample, if it surely lies within the span of it.
+
+    The others come oldest first: only those around the sample are looked at.
+    """
+    span, drawn = within.delta, sample.when.latest
+    first = bisect_left(others, drawn - span, key=_earliest)
+    last = bisect_right(others, drawn + span, key=_earliest)
+    near = ((apart(sample, other), other.source.reference, other) for other in others[first:last])
+    close = [entry for entry in near if entry[0] <= span]
     return min(close, key=lambda entry: entry[:2])[2] if close else None
 
 
-def partner(sample: LabResult, others: Iterable[LabResult], within: Span) -> LabResult | None:
-    """Return the result of the sample's own specimen, else the nearest one within the span."""
-    candidates = tuple(others)
-    same = (other for other in candidates if sample.specimen and other.specimen == sample.specimen)
-    return next(same, None) or nearest(sample, candidates, within)
+def _earliest(result: LabResult) -> datetime:
+    return result.when.earliest
+
+
+def partner(sample: LabResult, others: Sequence[LabResult], within: Span) -> LabResult | None:
+    """Return the result of the sample's own specimen, else the nearest one within the span; the others oldest first."""
+    same = (other for other in others if other.specimen == sample.specimen) if sample.specimen else iter(())
+    return next(same, None) or nearest(sample, others, within)

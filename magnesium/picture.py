@@ -5,13 +5,14 @@ A rule is a function of the picture alone. Nothing here decides what to say.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from magnesium.calcium import CalciumReading, read_calcium
-from magnesium.drugs import InForce, Regimen, drugs, in_force, members, read_regimen, still_on
+from magnesium.drugs import InForce, Regimen, drugs, had_by, in_force, members, read_regimen, still_on
 from magnesium.ecg import CorrectedQt, read_qtc, slow_pulse
 from magnesium.facts import (
     Analyte,
@@ -28,10 +29,12 @@ from magnesium.facts import (
 from magnesium.femg import FractionalExcretion, NotComputable, read_femg
 from magnesium.guards import Guard, read_guards
 from magnesium.kidney import KidneyFunction, age_in_years, read_kidney
+from magnesium.moment import When
 from magnesium.policy import Policy
 from magnesium.potassium import PotassiumReading, read_potassium
 from magnesium.problems import Problems, read_problems
 from magnesium.replacement import (
+    INJECTED,
     began_after,
     intravenous_magnesium,
     magnesium_replacement,
@@ -41,6 +44,8 @@ from magnesium.results import lowest, newest_current
 from magnesium.status import MagnesiumReading, acting, possible, read_magnesium
 from magnesium.urine import DailyMagnesium, read_daily_magnesium
 from magnesium.words import listed
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ class ClinicalPicture:
     @cached_property
     def age(self) -> int | None:
         """Age in full years; None if unknown."""
-        return age_in_years(self.facts, self.as_of)
+        return age_in_years(self.facts, self.policy, self.as_of)
 
     @property
     def minor(self) -> bool:
@@ -159,9 +164,24 @@ class ClinicalPicture:
 
     @cached_property
     def reported(self) -> tuple[Exposure, ...]:
-        """Drugs in force that are shown and never judged: of weak evidence, or wasting ones of unknown route."""
+        """Drugs that are shown and never judged: of weak evidence, or wasting, of unknown route or ordered long ago."""
         weak = (i.exposure for i in self.regimen.of("shown"))
-        return _sorted((*weak, *filter(self._wasting_by_unknown_route, self.facts.exposures)))
+        return _sorted(
+            (*weak, *filter(self._wasting_by_unknown_route, self.facts.exposures), *self.wasting_of_long_ago)
+        )
+
+    @cached_property
+    def wasting_of_long_ago(self) -> tuple[Exposure, ...]:
+        """Wasting drugs by an active order without an end, too old to be in force (``exposure.open_order``)."""
+        return _sorted(
+            e
+            for e in self.facts.exposures
+            if e.kind is ExposureKind.ORDER
+            and e.status is ExposureStatus.ACTIVE
+            and e.end is None
+            and not (e.as_needed or e.single_dose or still_on(e, self.policy, self.as_of))
+            and any(drug.wasting for drug in members(e))
+        )
 
     def _wasting_by_unknown_route(self, exposure: Exposure) -> bool:
         if exposure.route is not Route.UNKNOWN:
@@ -196,7 +216,21 @@ class ClinicalPicture:
         sample = self.magnesium.result
         if sample is None:
             return ()
-        return tuple(e for e in self.magnesium_in_force if began_after(e, sample.when.latest, self.as_of))
+        begun = (e for e in self.magnesium_in_force if began_after(e, sample.when.latest, self.as_of))
+        # The next dose of a course that was running at the sample is no new replacement; a change to injection is.
+        running = {
+            e.route in INJECTED
+            for e in self.facts.exposures
+            if self._replaces_magnesium(e) and self._running_at(sample.when, e)
+        }
+        return tuple(e for e in begun if (e.route in INJECTED) not in running)
+
+    def _running_at(self, sample: When, exposure: Exposure) -> bool:
+        """Whether a course may have been running at a sample: an order, or a dose that was in force."""
+        if exposure.kind is ExposureKind.ADMINISTRATION:
+            return had_by(sample, exposure, self.policy.exposure.administration.delta, self.policy)
+        course = not (exposure.as_needed or exposure.single_dose)
+        return course and had_by(sample, exposure, timedelta(), self.policy)
 
     @cached_property
     def magnesium_ordered(self) -> tuple[Exposure, ...]:
@@ -226,9 +260,17 @@ class ClinicalPicture:
 
     @cached_property
     def potassium_ordered(self) -> tuple[Exposure, ...]:
-        """Potassium replacement in force or drafted."""
+        """Potassium replacement beside which a second order would be a duplicate: in force, waiting or drafted."""
         held = (i.exposure for i in self.regimen.of("potassium"))
-        return tuple(e for e in (*held, *self.drafts) if potassium_replacement(e, self.policy))
+        waiting = filter(self._waiting_or_running, self.facts.exposures)
+        found = dict.fromkeys((*held, *waiting, *self.drafts))
+        return tuple(e for e in found if potassium_replacement(e, self.policy))
+
+    @cached_property
+    def potassium_not_counted(self) -> tuple[Exposure, ...]:
+        """Potassium in force that is no replacement: in a maintenance fluid, too little or nobody knows how much."""
+        held = (i.exposure for i in self.regimen.of("potassium"))
+        return tuple(e for e in held if not potassium_replacement(e, self.policy))
 
     @cached_property
     def intravenous_magnesium(self) -> tuple[Exposure, ...]:
@@ -277,11 +319,20 @@ class ClinicalPicture:
         """
         if not self.after_dose or self.magnesium.status is None or self.magnesium.status.deficient:
             return None
+        window = self.policy.magnesium.after_dose.delta
+        doses = sorted(filter(intravenous_magnesium, self.facts.exposures), key=_begun)
+        begun = [_begun(dose) for dose in doses]
+        dose: Exposure | None = None
         for result in reversed(self.magnesium.usable):
             status = acting(possible(result.quantity, self.policy))
             if status is not None and status.deficient:
                 return result
-            if not self._given_before(result):
+            drawn = result.when.latest
+            if dose is None or not self._injected_by(dose, drawn, window):
+                # From the last one begun by then backwards: of very many doses most are never looked at.
+                earlier = (doses[place] for place in reversed(range(bisect_right(begun, drawn))))
+                dose = next((e for e in earlier if self._injected_by(e, drawn, window)), None)
+            if dose is None:
                 break
         return None
 
@@ -336,6 +387,11 @@ class ClinicalPicture:
 def _sorted(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:
     """Order what a card lists: the order of the chart means nothing."""
     return tuple(sorted(exposures, key=lambda e: (e.source.reference, e.label)))
+
+
+def _begun(exposure: Exposure) -> datetime:
+    """When a product had surely been begun; one that does not say, before all others."""
+    return exposure.start.latest if exposure.start is not None else _EVER
 
 
 def _draft_as_needed(exposure: Exposure) -> bool:

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from magnesium.knowledge import DRUG_COLUMNS, KnowledgeError, read_table, read_text
-from magnesium.quantity import Interval, Quantity, plain
+from magnesium.quantity import Interval, Quantity, Unit, plain
 
 Days = Annotated[int, msgspec.Meta(ge=1)]
 QT_CLASSES = frozenset({"qt_drug", "qt_candidate"})
@@ -71,6 +71,10 @@ class Limit(Number, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def at_most(self, quantity: Quantity) -> bool | None:
         """Whether the result does not exceed the limit; None if a bounded result leaves it open."""
         return self._side((self.printed[quantity.unit.printed], 0), quantity.interval)
+
+    def within(self, unit: Unit) -> str:
+        """The limit in the one unit of a result, as printed."""
+        return f"{plain(self.printed[unit.printed])} {unit.printed}"
 
     @staticmethod
     def _side(edge: tuple[Decimal, int], allowed: Interval) -> bool | None:
@@ -161,6 +165,7 @@ class FemgNumbers(_Section, frozen=True):
     serum_pair: Span
     after_intravenous: Span
     after_oral: Span
+    order_without_end: Span
     shown_for: Span
 
 
@@ -336,6 +341,8 @@ class PopulationNumbers(_Section, frozen=True):
     """Who the adult rules are for."""
 
     adult: Figure
+    oldest: Figure
+    pregnancy: Span
     postpartum: Span
     gitelman_magnesium: Limit
     gitelman_potassium: Limit

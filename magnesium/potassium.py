@@ -15,7 +15,10 @@ from magnesium.moment import When
 from magnesium.policy import Policy, Span
 from magnesium.problems import Problems
 from magnesium.replacement import of_class, potassium_replacement
-from magnesium.results import Series, lowest, series
+from magnesium.results import Series, highest, lowest, series
+
+_INFUSIONS = ("drip", "infusion")
+"""Words in the name of a product that runs into a vein."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class PotassiumReading:
 
     result: LabResult | None = None
     """The newest usable result, if it is current; of several at one instant the lowest."""
+    highest: LabResult | None = None
+    """Of several at one instant the highest: for what may raise potassium."""
     low: bool = False
     moderate: bool = False
     severe: bool = False
@@ -58,6 +63,7 @@ def read_potassium(facts: PatientFacts, problems: Problems, policy: Policy, as_o
     earlier, resisted = _refractory(result, found, facts, problems, policy) if low else (None, None)
     return PotassiumReading(
         result=result,
+        highest=highest(below),
         low=low is True,
         moderate=numbers.moderate.below(result.quantity) is True,
         severe=numbers.severe.below(result.quantity) is True,
@@ -96,8 +102,15 @@ def _refractory(
 def _insulin_infused(current: LabResult, facts: PatientFacts, policy: Policy) -> bool:
     """Whether insulin may have run into a vein shortly before the sample: it shifts potassium into cells."""
     window = policy.exposure.insulin_infusion.delta
-    infused = (e for e in facts.exposures if of_class(e, "insulin") and e.route is Route.INTRAVENOUS)
+    infused = (e for e in facts.exposures if of_class(e, "insulin") and _infused(e))
     return any(had_by(current.when, exposure, window, policy) for exposure in infused)
+
+
+def _infused(exposure: Exposure) -> bool:
+    """Whether it runs into a vein; of an injection of unknown way ("insulin drip") the name may say so."""
+    if exposure.route is not Route.PARENTERAL:
+        return exposure.route is Route.INTRAVENOUS
+    return any(word in exposure.label.casefold() for word in _INFUSIONS)
 
 
 def _not_low(found: Series, policy: Policy) -> tuple[When, ...]:

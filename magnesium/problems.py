@@ -55,8 +55,21 @@ READ = frozenset(
     }
 )
 """Slugs that the rules read; the table of causes asks for more (``knowledge/findings.csv``)."""
-LINGERING = frozenset({*_PREGNANT, "gi_bleeding"})
+LINGERING = frozenset({*_PREGNANT, "delivery", "gi_bleeding"})
 """Conditions that still count for a while after they have ended."""
+_HOLD_MAGNESIUM_BACK = (
+    "myasthenia_gravis",
+    "lambert_eaton",
+    "av_block_high_grade",
+    "av_block_unspecified",
+    "sick_sinus_syndrome",
+    "bradycardia",
+    "acute_kidney_injury",
+    "oliguria",
+    "dialysis",
+    *_ADVANCED_CKD,
+)
+"""Conditions that forbid a magnesium order, in the vein or altogether (``magnesium.guards``, ``magnesium.kidney``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,8 @@ class Problems:
     """Why the record says acute kidney injury; empty if it does not."""
     dialysis: tuple[ConditionFact, ...] = ()
     """Dialysis or any other kidney replacement therapy, on the problem list or carried out lately."""
+    suspected: tuple[ConditionFact, ...] = ()
+    """Conditions that would forbid a magnesium order if they were established: told, never judged."""
 
     def of(self, *slugs: str) -> tuple[ConditionFact, ...]:
         """Return the conditions of any of these slugs."""
@@ -143,9 +158,15 @@ class Problems:
 def read_problems(facts: PatientFacts, policy: Policy, as_of: datetime) -> Problems:
     """Return the conditions in effect at ``as_of``: established, begun, and recent where they are acute ones."""
     by_slug: dict[str, list[ConditionFact]] = {}
+    suspected: dict[str, ConditionFact] = {}
+    deliveries = [f for f in facts.conditions if f.condition == "delivery" and f.certainty is Certainty.ESTABLISHED]
     for fact in sorted(facts.conditions, key=lambda f: (f.condition, f.source.reference)):
-        if fact.certainty is Certainty.ESTABLISHED and _in_effect(fact, policy, as_of):
+        if not _in_effect(fact, policy, as_of) or _born_since(fact, deliveries, policy, as_of):
+            continue
+        if fact.certainty is Certainty.ESTABLISHED:
             by_slug.setdefault(fact.condition, []).append(fact)
+        else:
+            suspected.setdefault(fact.condition, fact)
     injuries = by_slug.get("acute_kidney_injury", [])
     return Problems(
         by_slug={slug: tuple(found) for slug, found in by_slug.items()},
@@ -153,6 +174,7 @@ def read_problems(facts: PatientFacts, policy: Policy, as_of: datetime) -> Probl
         dialysis=_not_transplanted_since(
             (*by_slug.get("dialysis", []), *by_slug.get("kidney_replacement", [])), by_slug.get("kidney_transplant", [])
         ),
+        suspected=tuple(suspected[slug] for slug in _HOLD_MAGNESIUM_BACK if slug in suspected and slug not in by_slug),
     )
 
 
@@ -172,9 +194,29 @@ def _in_effect(fact: ConditionFact, policy: Policy, as_of: datetime) -> bool:
         case "gi_bleeding":
             return fact.onset is None or _lingers(fact, policy.exposure.gi_bleeding, as_of)
         case slug if slug in _PREGNANT:
-            return not over(fact, as_of) or _lingers(fact, policy.population.postpartum, as_of)
+            # Left open on the list it would count for ever: no pregnancy is as long as that.
+            too_long = fact.onset is not None and not fact.onset.possibly_within(
+                policy.population.pregnancy.delta, as_of
+            )
+            return not too_long and (not over(fact, as_of) or _lingers(fact, policy.population.postpartum, as_of))
         case slug:
             return slug not in _ACUTE or _recent(fact, policy.current.acute_condition, as_of)
+
+
+def _born_since(fact: ConditionFact, deliveries: Iterable[ConditionFact], policy: Policy, as_of: datetime) -> bool:
+    """Whether a pregnancy ended with a delivery whose days after are past too.
+
+    What was recorded of a pregnancy in the days after a delivery belongs to that one, too soon for another.
+    """
+    if fact.condition not in _PREGNANT or fact.onset is None:
+        return False
+    days = policy.population.postpartum
+    return any(
+        birth.onset is not None
+        and not _recent(birth, days, as_of)
+        and fact.onset.earliest <= birth.onset.latest + days.delta
+        for birth in deliveries
+    )
 
 
 def over(fact: ConditionFact, as_of: datetime) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from magnesium.drugs import had_by, members
-from magnesium.facts import Exposure, ExposureKind, LabResult, PatientFacts, Route
+from magnesium.facts import Exposure, ExposureKind, ExposureStatus, LabResult, PatientFacts, Route
 from magnesium.policy import Policy
 
 # Salts taken as antacid, laxative or bowel preparation rather than to replace magnesium.
@@ -21,7 +21,8 @@ _ANTACID_SALTS = frozenset(
         "magnesium trisilicate",
     }
 )
-_LIQUID_FORMS = ("solution", "liquid", "suspension", "powder", "effervescent")
+_TO_DRINK = ("solution", "soln", "liquid", "suspension", "powder", "effervescent", "bottle", "citroma")
+"""Words of a form or a name that tell magnesium citrate to drink, a laxative, from tablets."""
 INJECTED = frozenset({Route.INTRAVENOUS, Route.PARENTERAL})
 """Routes that reach the blood at once, or nearly so."""
 
@@ -50,8 +51,8 @@ def magnesium_replacement(exposure: Exposure) -> bool:
     oral = exposure.route not in INJECTED
     if "magnesium sulfate" in salts and exposure.route is Route.ORAL:
         return False
-    liquid = any(form in exposure.dose_form.casefold() for form in _LIQUID_FORMS)
-    return not ("magnesium citrate" in salts and oral and liquid)
+    said = f"{exposure.dose_form} {exposure.label}".casefold()  # of an order without a code the name is all there is
+    return not ("magnesium citrate" in salts and oral and any(word in said for word in _TO_DRINK))
 
 
 def intravenous_magnesium(exposure: Exposure) -> bool:
@@ -90,6 +91,25 @@ def magnesium_given_before(
     their administrations.
     """
     return any(_reached(e, sample, policy, collected_over) for e in facts.exposures if magnesium_load(e))
+
+
+def magnesium_perhaps_given_before(sample: LabResult, facts: PatientFacts, policy: Policy) -> bool:
+    """Whether a magnesium order that ended nobody knows when may have run to a sample.
+
+    It counts if it began no longer than ``femg.order_without_end`` before the sample.
+    """
+    return any(_over_unknown_when(e) and _begun_shortly_before(e, sample, policy) for e in facts.exposures)
+
+
+def _over_unknown_when(exposure: Exposure) -> bool:
+    over = exposure.status is ExposureStatus.ENDED and exposure.end is None
+    return over and magnesium_load(exposure) and not (exposure.as_needed or exposure.single_dose)
+
+
+def _begun_shortly_before(exposure: Exposure, sample: LabResult, policy: Policy) -> bool:
+    if exposure.start is None or exposure.start.surely_after(sample.when.latest):
+        return False
+    return exposure.start.possibly_within(policy.femg.order_without_end.delta, sample.when.earliest)
 
 
 def _reached(exposure: Exposure, sample: LabResult, policy: Policy, collected_over: timedelta) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from fractions import Fraction
 
 from magnesium.facts import Analyte, LabResult, PatientFacts, Unusable
 from magnesium.policy import Limit, Policy, Span
-from magnesium.quantity import Quantity
+from magnesium.quantity import Comparator, Quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,30 +120,38 @@ def _plausible(analyte: Analyte, policy: Policy) -> tuple[Limit | None, Limit | 
 def _each_sample_once(results: Iterable[LabResult], policy: Policy) -> list[LabResult]:
     """Drop charted copies: the same value under another code system within the policy's time.
 
-    Each copy pairs with one earlier result, so two genuine repeats of a value stay two.
+    Each copy pairs with one earlier result, so two genuine repeats of a value stay two. Results come oldest first.
     """
     kept: list[LabResult] = []
-    open_to_copies: list[LabResult] = []
+    # What may still have a copy, oldest first: by value, and by code system within it.
+    waiting: dict[tuple[Comparator, Fraction], dict[str, deque[LabResult]]] = {}
     for result in results:
-        # What lies further back than the window can have no copy any more: results come oldest first.
-        reach = result.when.earliest - policy.quality.charted_twice.delta
-        open_to_copies = [other for other in open_to_copies if other.when.earliest >= reach]
-        original = next((other for other in open_to_copies if _same_sample(other, result, policy)), None)
-        if original is None:
+        alike = waiting.setdefault((result.quantity.comparator, result.quantity.canonical), {})
+        if not _is_copy(result, alike, policy.quality.charted_twice.delta):
             kept.append(result)
-            open_to_copies.append(result)
-        else:
-            open_to_copies.remove(original)
+            alike.setdefault(result.source.system, deque()).append(result)
     return kept
 
 
-def _same_sample(first: LabResult, second: LabResult, policy: Policy) -> bool:
-    return (
-        first.source.system != second.source.system
-        and first.quantity.comparator == second.quantity.comparator
-        and first.quantity.canonical == second.quantity.canonical
-        and second.when.latest - first.when.earliest <= policy.quality.charted_twice.delta
-    )
+def _is_copy(result: LabResult, alike: dict[str, deque[LabResult]], window: timedelta) -> bool:
+    """Whether a result of another code system waits for this copy; then it waits no longer."""
+    when = result.when
+    if when.latest - when.earliest > window:
+        return False  # a date so wide that no result is surely near enough
+    used_up = []
+    original = None
+    for system, queue in alike.items():
+        # What lies further back than the window can have no copy any more.
+        while queue and when.earliest - queue[0].when.earliest > window:
+            queue.popleft()
+        if not queue:
+            used_up.append(system)
+        elif system != result.source.system and when.latest - queue[0].when.earliest <= window:
+            original = queue.popleft()
+            break
+    for system in used_up:
+        del alike[system]
+    return original is not None
 
 
 def newest_current(  # noqa: PLR0913  what is read, by which policy, when, for how long, and which of several

@@ -48,7 +48,7 @@ def _renal(picture: ClinicalPicture) -> bool:
 
 
 def _safe(picture: ClinicalPicture) -> bool:
-    numbers, potassium, kidney = picture.policy.sparing, picture.potassium.result, picture.kidney
+    numbers, potassium, kidney = picture.policy.sparing, picture.potassium.highest, picture.kidney
     return (
         potassium is not None
         and not picture.potassium.unverified
@@ -56,6 +56,7 @@ def _safe(picture: ClinicalPicture) -> bool:
         and kidney.egfr is not None
         and numbers.egfr_from.below(kidney.egfr) is False
         and not kidney.impaired_acutely
+        and not kidney.unverified
         and not picture.on("potassium_sparing")
         and not picture.on("mra")
         and not picture.problems.pregnancy

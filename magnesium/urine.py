@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -22,7 +22,7 @@ from magnesium.kidney import age_in_years
 from magnesium.pairing import nearest, partner
 from magnesium.policy import Limit, Policy
 from magnesium.quantity import Comparator, Quantity
-from magnesium.replacement import magnesium_given_before
+from magnesium.replacement import magnesium_given_before, magnesium_perhaps_given_before
 from magnesium.results import series
 from magnesium.status import acting, possible
 from magnesium.units import unit_of
@@ -56,7 +56,7 @@ class UrineCalcium:
 
 def read_urine_calcium(facts: PatientFacts, policy: Policy, as_of: datetime) -> UrineCalcium | None:
     """Return the newest urine calcium/creatinine ratio, reported or computed; None without one, and for minors."""
-    age = age_in_years(facts, as_of)
+    age = age_in_years(facts, policy, as_of)
     if age is not None and age < policy.population.adult.value:
         return None
     low, high = policy.urine.low_calcium, policy.urine.high_calcium
@@ -96,7 +96,7 @@ def read_urine_potassium(facts: PatientFacts, policy: Policy, as_of: datetime) -
     if found is None:
         return None
     ratio, results = found
-    serum = _low_potassium(results[0], facts, policy, as_of)
+    serum = _low_potassium(results[0], _potassium(facts, policy, as_of), policy)
     if serum is None:
         return None
     below = limit.below(ratio)
@@ -120,9 +120,9 @@ def read_ttkg(facts: PatientFacts, policy: Policy, as_of: datetime) -> Transtubu
     """
     numbers = policy.urine
     sodium, thick = (_exact(facts, a, policy, as_of) for a in (Analyte.SODIUM_URINE, Analyte.OSMOLALITY_URINE))
-    thin = _exact(facts, Analyte.OSMOLALITY, policy, as_of)
+    thin, potassium = _exact(facts, Analyte.OSMOLALITY, policy, as_of), _potassium(facts, policy, as_of)
     for sample in reversed(_recent(_exact(facts, Analyte.POTASSIUM_URINE, policy, as_of), policy, as_of)):
-        serum = _low_potassium(sample, facts, policy, as_of)
+        serum = _low_potassium(sample, potassium, policy)
         urine_sodium = partner(sample, sodium, numbers.pair)
         urine_osmolality = partner(sample, thick, numbers.pair)
         osmolality = nearest(sample, thin, numbers.serum_pair)
@@ -143,12 +143,17 @@ def read_ttkg(facts: PatientFacts, policy: Policy, as_of: datetime) -> Transtubu
     return None
 
 
-def _low_potassium(sample: LabResult, facts: PatientFacts, policy: Policy, as_of: datetime) -> LabResult | None:
-    """Return the serum potassium nearest to a urine sample, if it was low."""
+def _potassium(facts: PatientFacts, policy: Policy, as_of: datetime) -> Sequence[LabResult]:
     low = policy.potassium.low
-    found = series(facts, Analyte.POTASSIUM, policy, as_of, suspect_counts=lambda r: low.below(r.quantity) is True)
-    serum = nearest(sample, found.results, policy.urine.serum_pair)
-    return serum if serum is not None and low.below(serum.quantity) is True else None
+    return series(
+        facts, Analyte.POTASSIUM, policy, as_of, suspect_counts=lambda r: low.below(r.quantity) is True
+    ).results
+
+
+def _low_potassium(sample: LabResult, potassium: Sequence[LabResult], policy: Policy) -> LabResult | None:
+    """Return the serum potassium nearest to a urine sample, if it was low."""
+    serum = nearest(sample, potassium, policy.urine.serum_pair)
+    return serum if serum is not None and policy.potassium.low.below(serum.quantity) is True else None
 
 
 # ----- the magnesium of a day -----
@@ -162,6 +167,7 @@ class DailyMagnesiumReading(StrEnum):
     OPEN = "not conclusive"
     NOT_LOW = "not interpretable for wasting: magnesium was not low at that time"
     MAGNESIUM_GIVEN = "not interpretable: magnesium given before or during the collection"
+    MAGNESIUM_PERHAPS = "not interpretable: magnesium may have been given before or during the collection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +199,10 @@ def _daily(sample: LabResult, serum: LabResult | None, facts: PatientFacts, poli
         return DailyMagnesiumReading.OPEN
     if at_most:
         return DailyMagnesiumReading.NOT_RAISED
-    given = magnesium_given_before(sample, facts, policy, collected_over=policy.urine.collection.delta)
-    return DailyMagnesiumReading.MAGNESIUM_GIVEN if given else DailyMagnesiumReading.RENAL
+    if magnesium_given_before(sample, facts, policy, collected_over=policy.urine.collection.delta):
+        return DailyMagnesiumReading.MAGNESIUM_GIVEN
+    perhaps = magnesium_perhaps_given_before(sample, facts, policy)
+    return DailyMagnesiumReading.MAGNESIUM_PERHAPS if perhaps else DailyMagnesiumReading.RENAL
 
 
 # ----- shared -----

@@ -97,6 +97,8 @@ class Finding:
     """What to do, most important first."""
     proposals: tuple[Proposal, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
+    plan: tuple[str, ...] = ()
+    """The lines of ``act`` that one card of an answer says for all: how magnesium is replaced."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,13 @@ STATUS = {
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LONGEST_NAME = 60
 _SPELLED = {
+    "av_block_high_grade": "AV block of second or third degree",
+    "av_block_unspecified": "AV block",
     "barrett_esophagus": "Barrett's esophagus",
     "bartter_syndrome": "Bartter syndrome",
     "gi_bleeding": "gastrointestinal bleeding",
     "gitelman_syndrome": "Gitelman syndrome",
+    "lambert_eaton": "Lambert-Eaton syndrome",
     "long_qt": "long QT interval",
     "zollinger_ellison_syndrome": "Zollinger-Ellison syndrome",
 }

@@ -125,7 +125,7 @@ def _tables(
     sent: Mapping[str, Any], evaluation: Evaluation, knowledge: Knowledge, settings: Settings
 ) -> Sequence[Table]:
     came = receive(sent.get("prefetch") or {}, knowledge.queries, settings.prefetch_keys)
-    return explain(came, evaluation)
+    return explain(came, evaluation, knowledge)
 
 
 def _refusal(status: int, outcome: Mapping[str, Any], *, as_json: bool) -> str:

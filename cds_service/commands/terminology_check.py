@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from cds_service.commands import options
-from cds_service.terminology_check import SYSTEMS, Coverage, contents, coverage, troubles
+from cds_service.terminology_check import CONDITION_SYSTEMS, SYSTEMS, Coverage, contents, coverage, troubles
 
 _SHOWN: Final = 10
 """Codes that are listed one by one."""
@@ -45,7 +45,13 @@ def command(context: click.Context, drug_table: Path | None) -> None:
     rows = [(code, f"{held.ingredients[code]}", *(f"{held.drugs[code][s]}" for s in SYSTEMS)) for code in held.drugs]
     _table(("drug class", "ingredients", *SYSTEMS), rows)
     _counts("laboratory result", "LOINC codes", held.results)
-    _counts("condition", "codes", held.conditions)
+    click.echo()
+    _table(
+        ("condition", *CONDITION_SYSTEMS),
+        [(slug, *(f"{count}" for count in codes.values())) for slug, codes in held.conditions.items()],
+    )
+    for system in CONDITION_SYSTEMS:
+        click.echo(f"\n{_without(system, held.conditions)}")
     click.echo(f"\nrecognized, read by no rule: {', '.join(held.unused) or 'none'}")
     if compared is not None:
         _compare(compared)
@@ -67,6 +73,11 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
 def _counts(name: str, what: str, counts: Mapping[str, int]) -> None:
     click.echo()
     _table((name, what), [(key, f"{count}") for key, count in counts.items()])
+
+
+def _without(system: str, conditions: Mapping[str, Mapping[str, int]]) -> str:
+    named = ", ".join(slug for slug, codes in conditions.items() if not codes[system])
+    return f"no {system} code leads to: {named or 'none'} (map your own: local_codes.conditions)"
 
 
 def _compare(found: Coverage) -> None:

@@ -42,13 +42,13 @@ class Rule:
 
 
 RULES: Final = (
-    Rule(Topic.SAFETY, "2", _EVERYWHERE, magnesium_safety.judge),
-    Rule(Topic.ARRHYTHMIA, "2", _EVERYWHERE, arrhythmia_risk.judge),
-    Rule(Topic.HYPOMAGNESEMIA, "2", _CHART, hypomagnesemia.judge),
-    Rule(Topic.REFRACTORY_HYPOKALEMIA, "2", _EVERYWHERE, refractory_hypokalemia.judge),
-    Rule(Topic.HYPOKALEMIA, "2", _EVERYWHERE, hypokalemia.judge),
-    Rule(Topic.HYPOCALCEMIA, "2", _CHART, hypocalcemia.judge),
-    Rule(Topic.WASTING_DRUG, "2", _EVERYWHERE, magnesium_wasting_drug.judge),
-    Rule(Topic.MONITORING, "2", _CHART, magnesium_monitoring.judge),
-    Rule(Topic.CAUSE, "3", _CHART, cause_of_hypomagnesemia.judge),
+    Rule(Topic.SAFETY, "3", _EVERYWHERE, magnesium_safety.judge),
+    Rule(Topic.ARRHYTHMIA, "3", _EVERYWHERE, arrhythmia_risk.judge),
+    Rule(Topic.HYPOMAGNESEMIA, "3", _CHART, hypomagnesemia.judge),
+    Rule(Topic.REFRACTORY_HYPOKALEMIA, "3", _EVERYWHERE, refractory_hypokalemia.judge),
+    Rule(Topic.HYPOKALEMIA, "3", _EVERYWHERE, hypokalemia.judge),
+    Rule(Topic.HYPOCALCEMIA, "3", _CHART, hypocalcemia.judge),
+    Rule(Topic.WASTING_DRUG, "3", _EVERYWHERE, magnesium_wasting_drug.judge),
+    Rule(Topic.MONITORING, "3", _CHART, magnesium_monitoring.judge),
+    Rule(Topic.CAUSE, "4", _CHART, cause_of_hypomagnesemia.judge),
 )

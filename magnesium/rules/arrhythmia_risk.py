@@ -27,7 +27,7 @@ from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
 from magnesium.restraint import for_age_of_result, population_notes, restrained, unread_notes
 from magnesium.status import Currency, Status
-from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Verdict
+from magnesium.verdict import Finding, Indicator, Quiet, Topic, Verdict
 
 _THRESHOLDS = (
     "ecg.qtc_long",
@@ -183,11 +183,10 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, reason: str) -> Fin
     replaced = magnesium.deficient or picture.problems.torsades
     plan = advice.replace_magnesium(picture) if replaced else advice.Advice()
     measure = _measure(picture)
-    potassium_order = () if picture.potassium_ordered else picture.guard.permits(Proposal.POTASSIUM)
-    replace_potassium = potassium_order if potassium.low else ()
+    replace_potassium = advice.order_potassium(picture) if potassium.low else advice.Advice()
     act = _act(picture, measure=measure)
     measured = advice.measure_magnesium(picture) if _MAGNESIUM in measure else ()
-    proposals = dict.fromkeys((*measured, *plan.proposals, *replace_potassium))
+    proposals = dict.fromkeys((*measured, *plan.proposals, *replace_potassium.proposals))
     return Finding(
         topic=Topic.ARRHYTHMIA,
         indicator=indicator,
@@ -196,6 +195,7 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, reason: str) -> Fin
         why=_why(picture),
         # What to do about torsades comes first.
         act=(*(plan.act + act if picture.problems.torsades else act + plan.act), *population_notes(picture)),
+        plan=plan.plan,
         proposals=tuple(proposals),
         evidence=grounds(
             picture,
@@ -209,7 +209,7 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, reason: str) -> Fin
             *_drafts(picture),
             thresholds=_THRESHOLDS,
             citations=_CITATIONS,
-            held_back=plan.held_back,
+            held_back=(*plan.held_back, *replace_potassium.held_back),
         ),
     )
 

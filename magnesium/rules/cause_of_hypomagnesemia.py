@@ -129,6 +129,7 @@ _ACT = {
     Reading.EXTRARENAL_LIKELY: _LOOK_GUT,
     Reading.NOT_AT_THIS_GFR: "Do not read wasting from it at this kidney function.",
     Reading.MAGNESIUM_GIVEN: "Repeat it when magnesium has not been given for two days.",
+    Reading.MAGNESIUM_PERHAPS: "Find out when magnesium was last given; repeat it two days after that.",
 }
 
 
@@ -173,7 +174,7 @@ def _not_computable(picture: ClinicalPicture, indicator: Indicator, missing: tup
         indicator=indicator,
         summary=answer.summary,
         what=(
-            f"{words.sentence(words.result(result))}; no wasting drug and no gut condition on record.",
+            f"{words.sentence(words.result(result))}; no wasting drug and no gut condition {_seen(picture)}.",
             *answer.what,
             *_daily_line(daily),
             *_calcium_line(calcium),
@@ -213,6 +214,11 @@ class _Answer:
     proposals: tuple[Proposal, ...] = ()
 
 
+def _seen(picture: ClinicalPicture) -> str:
+    """Looked and nothing is not could-not-look."""
+    return "in the data at hand" if picture.missing else "on record"
+
+
 def _by_daily_urine(picture: ClinicalPicture, daily: DailyMagnesium) -> _Answer:
     limit = picture.policy.urine.daily_magnesium.text
     return _Answer(
@@ -236,7 +242,7 @@ def _asking(picture: ClinicalPicture, missing: tuple[str, ...], *, listed: bool)
 
 def _ask_for_urine(picture: ClinicalPicture) -> str:
     given = bool(picture.magnesium_ordered)
-    when = "two days after the last magnesium" if given else "before giving magnesium"
+    when = "two days after the last magnesium" if given else "before giving magnesium if that delays nothing"
     return f"Spot urine Mg, creatinine and calcium, serum Mg and creatinine the same day, {when}."
 
 

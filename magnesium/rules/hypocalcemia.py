@@ -9,7 +9,8 @@ Why
 When it is silent
     Magnesium not severe or low now; calcium not low, or not current; palliative care below critical.
 When it cannot tell
-    A low total calcium without an albumin is said as information: "ionized calcium or albumin needed".
+    The newest calcium cannot be used and the one before it is not low. A low total calcium without an albumin is said
+    as information: "ionized calcium or albumin needed".
 Sources
     S2-027, S2-037, S3-010, S0-029; limits local. No calcium order is proposed.
 """
@@ -23,7 +24,7 @@ from magnesium.calcium import CalciumBasis, CalciumLevel, CalciumReading
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
 from magnesium.restraint import for_age_of_result, population_notes, restrained
-from magnesium.verdict import Evidence, Finding, Indicator, Quiet, Topic, Verdict
+from magnesium.verdict import Evidence, Finding, Indicator, Quiet, Topic, Unknown, Verdict
 
 _THRESHOLDS = (
     "calcium.ionized_low",
@@ -48,6 +49,8 @@ def judge(picture: ClinicalPicture) -> Verdict:
     if not picture.magnesium.deficient:
         return Quiet(Topic.HYPOCALCEMIA, "magnesium is not known to be low now")
     calcium = picture.calcium
+    if calcium.level is CalciumLevel.NOT_LOW and calcium.unverified:
+        return Unknown(Topic.HYPOCALCEMIA, "the newest calcium could not be read")
     if calcium.level is CalciumLevel.NOT_LOW:
         return Quiet(Topic.HYPOCALCEMIA, "no current calcium is low")
     unverified = bool(picture.magnesium.unverified or calcium.unverified)
@@ -94,6 +97,7 @@ def _finding(picture: ClinicalPicture, calcium: CalciumReading, indicator: Indic
             *plan.act,
             *population_notes(picture),
         ),
+        plan=plan.plan,
         proposals=plan.proposals,
         evidence=_evidence(picture, calcium, plan.held_back),
     )

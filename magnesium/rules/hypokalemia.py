@@ -21,7 +21,7 @@ from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
 from magnesium.restraint import for_age_of_result, population_notes, restrained, unread_notes
 from magnesium.status import Currency
-from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown, Verdict
+from magnesium.verdict import Finding, Indicator, Quiet, Topic, Unknown, Verdict
 
 _THRESHOLDS = ("potassium.low", "magnesium.severe", "magnesium.low")
 _CITATIONS = ("S2-027", "S2-037", "S4-001", "S4-008", "S4-013", "S4-051")
@@ -59,9 +59,9 @@ def _finding(picture: ClinicalPicture, result: LabResult, indicator: Indicator, 
     reading = picture.magnesium
     plan = advice.replace_magnesium(picture) if reading.deficient and not handled else advice.Advice()
     measure = not reading.deficient or reading.currency is Currency.AGING
-    replace_potassium = () if picture.potassium_ordered else picture.guard.permits(Proposal.POTASSIUM)
+    replace_potassium = advice.order_potassium(picture)
     measured = advice.measure_magnesium(picture) if measure else ()
-    proposals = tuple(dict.fromkeys((*measured, *plan.proposals, *replace_potassium)))
+    proposals = tuple(dict.fromkeys((*measured, *plan.proposals, *replace_potassium.proposals)))
     if reading.deficient and reading.result is not None:
         summary = f"Low potassium ({words.value(result)}) and low magnesium ({words.value(reading.result)})"
         what = (
@@ -80,17 +80,19 @@ def _finding(picture: ClinicalPicture, result: LabResult, indicator: Indicator, 
         topic=Topic.HYPOKALEMIA,
         indicator=indicator,
         summary=summary,
-        what=what,
+        what=(*what, *advice.potassium_not_counted(picture)),
         why=why,
         act=(*act, *plan.act, *unread_notes(picture), *population_notes(picture)),
+        plan=plan.plan,
         proposals=proposals,
         evidence=grounds(
             picture,
             result,
             reading.result,
             *picture.magnesium_drafted,
+            *picture.potassium_not_counted,
             thresholds=_THRESHOLDS,
             citations=_CITATIONS,
-            held_back=plan.held_back,
+            held_back=(*plan.held_back, *replace_potassium.held_back),
         ),
     )

@@ -100,6 +100,12 @@ def _below_gitelman_floor(picture: ClinicalPicture, result: LabResult) -> bool:
     return picture.policy.magnesium.gitelman_floor.below(result.quantity) is True
 
 
+def _may_be_below_gitelman_floor(picture: ClinicalPicture, result: LabResult) -> bool:
+    """Whether a bound leaves open that the value would be judged without regard to the syndrome."""
+    severe = picture.magnesium.status is Status.SEVERE and picture.problems.salt_losing_tubulopathy
+    return bool(severe) and picture.policy.magnesium.gitelman_floor.below(result.quantity) is None
+
+
 def _recheck(picture: ClinicalPicture, result: LabResult) -> Verdict:
     """The last value was low, but is too old to act on."""
     if not picture.magnesium.stale_deficient:
@@ -162,6 +168,7 @@ def _low(picture: ClinicalPicture, result: LabResult, indicator: Indicator) -> F
         what=_what(picture, result),
         why=_why(status),
         act=(*plan.act, *_recheck_lines(picture), *unread, *_sparing(picture), *population_notes(picture)),
+        plan=plan.plan,
         proposals=tuple(dict.fromkeys((*plan.proposals, *recheck_order))),
         evidence=_evidence(
             picture,
@@ -197,9 +204,12 @@ def _headline(status: Status, *, may_be_severe: bool) -> str:
 def _what(picture: ClinicalPicture, result: LabResult) -> tuple[str, ...]:
     reading = picture.magnesium
     before = f"; before: {words.result(reading.previous)}" if reading.previous is not None else ""
-    lines = [f"{words.sentence(words.result(result))}{before}."]
+    lines = [f"{advice.magnesium_now(picture)}{before}."]
     if reading.may_be_severe:
         lines.append(f"Reported as {result.quantity.text}, may be severe.")
+    if _may_be_below_gitelman_floor(picture, result):
+        floor = picture.policy.magnesium.gitelman_floor.within(result.quantity.unit)
+        lines.append(f"Reported as {result.quantity.text}, may be below {floor}: confirm the value.")
     if graded(picture) and (grade := ctcae_grade(result, picture.policy)) is not None:
         lines.append(f"CTCAE grade {grade}.")
     if reading.conflicting and reading.highest_result is not None:
@@ -242,9 +252,11 @@ def _sparing(picture: ClinicalPicture) -> tuple[str, ...]:
 
 def _recheck_lines(picture: ClinicalPicture) -> tuple[str, ...]:
     reading = picture.magnesium
+    if reading.deficient:
+        return ()  # the plan says it
     if reading.currency is Currency.AGING:
-        return (f"This result is older than {picture.policy.current.magnesium_inpatient.text}: recheck.",)
-    return () if reading.status is not Status.BORDERLINE else ("Recheck magnesium.",)
+        return (f"This magnesium is older than {picture.policy.current.magnesium_inpatient.text}: recheck.",)
+    return ("Recheck magnesium.",)
 
 
 def _evidence(picture: ClinicalPicture, *facts: Fact | None, held_back: tuple[str, ...] = ()) -> Evidence:

@@ -22,7 +22,7 @@ from magnesium import words
 from magnesium.drugs import InForce, Monitored
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
-from magnesium.restraint import population_notes, restrained
+from magnesium.restraint import population_notes, restrained, unread_notes
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Verdict
 
 _THRESHOLDS = (
@@ -122,7 +122,7 @@ def _finding(picture: ClinicalPicture, due: list[_Due], indicator: Indicator) ->
             ),
         ),
         why=("Drug-induced magnesium loss is often silent until it is severe.",),
-        act=(f"Check serum magnesium{wait}.", *population_notes(picture)),
+        act=(f"Check serum magnesium{wait}.", *unread_notes(picture), *population_notes(picture)),
         proposals=(Proposal.SERUM_MAGNESIUM,),
         evidence=grounds(
             picture,

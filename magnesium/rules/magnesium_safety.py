@@ -7,7 +7,7 @@ Why
     Magnesium leaves mainly by the kidney; giving more to a patient who keeps it is avoidable harm [S2-039].
 When it is silent
     No magnesium drafted or in force; magnesium not high and kidneys that clear it; in obstetric magnesium therapy
-    within its target range. It does not speak of isolated hypermagnesemia.
+    surely within its target range. It does not speak of isolated hypermagnesemia.
 When it cannot tell
     Magnesium and kidney function both unknown: the guards then hold every magnesium order back.
 Sources
@@ -43,7 +43,7 @@ def judge(picture: ClinicalPicture) -> Verdict:
         return Quiet(Topic.SAFETY, "magnesium is not high and nothing says that the kidneys cannot clear it")
     indicator = max(indicator for indicator, _ in found)
     if all(e.as_needed for e in given) and picture.facts.ordering:
-        indicator = Indicator.INFO
+        indicator = indicator.at_most(Indicator.WARNING)
     if all(e.route_assumed for e in given):
         indicator = indicator.at_most(Indicator.WARNING)
     shown = restrained(indicator, picture, unverified=bool(picture.magnesium.unverified))
@@ -82,17 +82,27 @@ def _by_level(picture: ClinicalPicture, given: tuple[Exposure, ...]) -> Row | No
     if numbers.very_toxic.at_most(result.quantity) is False:
         return Indicator.CRITICAL, reason
     if _obstetric(picture, given):
-        return None
+        return (Indicator.WARNING, _may_be_above(picture, result)) if _may_exceed(picture, result) else None
     if numbers.toxic.below(result.quantity) is False:
         return Indicator.CRITICAL, reason
     return Indicator.WARNING, reason
+
+
+def _may_exceed(picture: ClinicalPicture, result: LabResult) -> bool:
+    """Whether a bound leaves open that the value lies above the obstetric target range."""
+    return picture.policy.magnesium.very_toxic.at_most(result.quantity) is None
+
+
+def _may_be_above(picture: ClinicalPicture, result: LabResult) -> str:
+    limit = picture.policy.magnesium.very_toxic.within(result.quantity.unit)
+    return f"{words.value(result)}, may be above {limit}"
 
 
 def _by_kidney(picture: ClinicalPicture) -> Row | None:
     kidney = picture.kidney
     if kidney.dialysis:
         return Indicator.WARNING, "kidney replacement therapy"
-    if kidney.acute_injury:
+    if kidney.acute_injury and kidney.injured_lately:
         return Indicator.WARNING, f"acute kidney injury ({kidney.acute_injury})"
     if kidney.filtration is Filtration.POOR:
         return Indicator.WARNING, kidney.words
@@ -152,18 +162,21 @@ def _kidney(picture: ClinicalPicture) -> tuple[str, ...]:
 
 
 def _act(picture: ClinicalPicture, given: tuple[Exposure, ...]) -> tuple[str, ...]:
-    row = _by_level(picture, given)
+    row, obstetric = _by_level(picture, given), _obstetric(picture, given)
+    critical = row is not None and row[0] is Indicator.CRITICAL
     lines = []
-    if row is not None:
+    if obstetric and row is not None and not critical:
+        lines.append("Obstetric magnesium: ask for the exact value now; reflexes, breathing, urine output.")
+    elif row is not None:
         lines.append("Hold magnesium, antacids and laxatives with magnesium until level and kidney function are clear.")
-    elif _obstetric(picture, given):
+    elif obstetric:
         lines.append("Obstetric magnesium: reduced dose per local protocol; reflexes, breathing, urine output, level.")
     else:
         # Not "hold": a patient whose magnesium is low needs it all the same.
         lines.append("No antacid or laxative with magnesium; replacement only at a reduced dose, slowly.")
         lines.append("Level after each dose; nephrology or pharmacy.")
     # Said at a toxic level however loud the card may be.
-    if row is not None and row[0] is Indicator.CRITICAL:
+    if critical:
         lines.append("Check reflexes, breathing and urine output; antidote IV calcium per local protocol.")
         if picture.digoxin:
             lines.append("Digoxin in force: give IV calcium slowly, on a monitor.")

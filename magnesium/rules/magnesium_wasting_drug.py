@@ -77,7 +77,7 @@ def _in_force(picture: ClinicalPicture) -> Verdict:
         what=(
             f"{words.sentence(words.result(reading.result))}.",
             *(_course(c, picture) for c in classes.values()),
-            *map(_reported, picture.reported),
+            *(_reported(e, picture) for e in picture.reported),
         ),
         why=(
             *(f"{words.sentence(c.label)} ({c.site}): {c.mechanism}." for c in classes.values()),
@@ -125,8 +125,10 @@ def _reach(held: InForce) -> tuple[bool, bool, datetime]:
     return not held.washing_out, not _assumed(held.exposure), last.latest if last else _LONG_AGO
 
 
-def _reported(exposure: Exposure) -> str:
+def _reported(exposure: Exposure, picture: ClinicalPicture) -> str:
     doubt = "route unknown" if exposure.route is Route.UNKNOWN else "weak evidence"
+    if exposure in picture.wasting_of_long_ago:
+        doubt = f"ordered more than {picture.policy.exposure.open_order.text} ago, still taken?"
     return f"Also reported with low magnesium: {words.name(exposure)} ({doubt})."
 
 
@@ -273,6 +275,8 @@ def _no_magnesium_within_interval(picture: ClinicalPicture, drug: Drug) -> bool:
 
 
 def _baseline_wanted(picture: ClinicalPicture, draft: Exposure, drug: Drug) -> bool:
+    if picture.magnesium_test_ordered(picture.policy.monitoring.ordered.delta):
+        return False  # a card would only ask for it
     match drug.drug_class.baseline:
         case Baseline.ALWAYS:
             # One dose of an aminoglycoside is no course.
@@ -307,12 +311,13 @@ def _ordering_finding(picture: ClinicalPicture, judged: list[_Judged], indicator
         what=(_magnesium_line(picture), *(_draft_line(j) for j in judged), *_company(picture, judged)),
         why=tuple(f"{words.sentence(c.label)} ({c.site}): {c.mechanism}." for c in classes.values()),
         act=(
-            *(("Check serum magnesium.",) if measure else ()),
+            *(("Check serum magnesium.",) if measure and not (reading.deficient and _aging(picture)) else ()),
             *(_advice(picture, classes.values()) if worst.reason != "baseline" else ()),
             *plan.act,
             *(() if reading.deficient else unread_notes(picture)),
             *population_notes(picture),
         ),
+        plan=plan.plan,
         proposals=tuple(dict.fromkeys((*measured, *plan.proposals))),
         evidence=grounds(
             picture,

@@ -23,7 +23,7 @@ from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
 from magnesium.restraint import for_age_of_result, population_notes, restrained, unread_notes
 from magnesium.status import Currency, Status
-from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown, Verdict
+from magnesium.verdict import Finding, Indicator, Quiet, Topic, Unknown, Verdict
 
 _THRESHOLDS = (
     "potassium.low",
@@ -130,9 +130,9 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, *, handled: bool) -
     deficient = _magnesium_known(picture) and reading.deficient
     plan = advice.replace_magnesium(picture) if deficient and not handled else advice.Advice()
     measure = not _magnesium_known(picture) or reading.currency is Currency.AGING
-    replace_potassium = () if picture.potassium_ordered else picture.guard.permits(Proposal.POTASSIUM)
+    replace_potassium = advice.order_potassium(picture)
     measured = advice.measure_magnesium(picture) if measure else ()
-    proposals = dict.fromkeys((*measured, *plan.proposals, *replace_potassium))
+    proposals = dict.fromkeys((*measured, *plan.proposals, *replace_potassium.proposals))
     return Finding(
         topic=Topic.REFRACTORY_HYPOKALEMIA,
         indicator=indicator,
@@ -140,11 +140,13 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, *, handled: bool) -
         what=(
             f"{words.sentence(words.result(result))}; before: {words.result(earlier)}.",
             f"Potassium replacement: {words.drug(resisted)}.",
+            *advice.potassium_not_counted(picture),
             *_magnesium_line(picture),
             *_drivers(picture),
         ),
         why=_why(picture, deficient=deficient),
         act=(*_act(picture, deficient=deficient), *plan.act, *unread_notes(picture), *population_notes(picture)),
+        plan=plan.plan,
         proposals=tuple(proposals),
         evidence=grounds(
             picture,
@@ -154,9 +156,10 @@ def _finding(picture: ClinicalPicture, indicator: Indicator, *, handled: bool) -
             reading.result,
             *picture.cardiac_risk,
             *picture.magnesium_drafted,
+            *picture.potassium_not_counted,
             thresholds=_THRESHOLDS,
             citations=_CITATIONS,
-            held_back=plan.held_back,
+            held_back=(*plan.held_back, *replace_potassium.held_back),
         ),
     )
 
@@ -178,10 +181,7 @@ def _magnesium_line(picture: ClinicalPicture) -> tuple[str, ...]:
         return ("No usable serum magnesium on file.",)
     if reading.status is None:
         return (f"Newest magnesium not conclusive: {words.result(reading.result)}.",)
-    old = f", older than {picture.policy.current.magnesium_inpatient.text}"
-    doubt = {Currency.STALE: ", out of date", Currency.AGING: old}.get(reading.currency, "")
-    dose = ", drawn after an IV dose" if picture.after_dose else ""
-    return (f"{words.sentence(words.result(reading.result))}, {words.STATUS[reading.status]}{doubt}{dose}.",)
+    return (f"{advice.magnesium_now(picture)}.",)
 
 
 def _drivers(picture: ClinicalPicture) -> tuple[str, ...]:

@@ -119,6 +119,7 @@ def findings(topic: Topic) -> st.SearchStrategy[Finding]:
         lines,
         st.lists(st.sampled_from(Proposal), max_size=4).map(tuple),
         evidences,
+        plan=lines,
     )
 
 
@@ -140,7 +141,23 @@ def plain_rules(topic: Topic) -> st.SearchStrategy[FakeRule]:
     return st.one_of(found, found, st.just(Quiet(topic, "")), st.none()).map(lambda answer: FakeRule(topic, answer))
 
 
+def advising_rules(topic: Topic) -> st.SearchStrategy[FakeRule]:
+    """Rules that say what to do, some of it as the plan that one card tells for all."""
+    plans = st.sets(st.sampled_from(["Give it.", "Recheck.", "Apart from iron."])).map(sorted)
+    own = st.sets(st.sampled_from(["ECG.", "Caution.", "Recheck."])).map(sorted)
+    return st.builds(
+        lambda indicator, plan, act: FakeRule(
+            topic,
+            Finding(topic, indicator, f"{topic} found", act=tuple(dict.fromkeys((*plan, *act))), plan=tuple(plan)),
+        ),
+        st.sampled_from(Indicator),
+        plans,
+        own,
+    )
+
+
 odd_rule_sets = some(rules, 4)
+advising_rule_sets = some(advising_rules, len(Topic))
 rule_sets = some(plain_rules, len(Topic))
 presentations = st.builds(
     Presentation,
@@ -286,6 +303,28 @@ def test_nothing_is_offered_twice_and_only_what_a_finding_proposed(
 
     assert len(set(labels)) == len(labels)
     assert len(labels) <= (len(proposed) if presentation.suggestions else 0)
+
+
+@given(
+    rule_set=advising_rule_sets,
+    hook=st.sampled_from(Hook),
+    most=st.integers(1, 9),
+    silent=st.frozensets(st.sampled_from(Topic), max_size=2),
+)
+def test_what_a_shown_card_says_to_do_stands_on_it_or_on_the_shown_card_that_it_names(
+    rule_set: Sequence[FakeRule], hook: Hook, most: int, silent: frozenset[Topic]
+) -> None:
+    findings_by_topic = {rule.topic.value: rule.verdict for rule in rule_set if isinstance(rule.verdict, Finding)}
+    shown = answer_of(rule_set, hook, Presentation(max_cards=most, silent=silent)).cards
+    for place, card in enumerate(shown):
+        told = card.detail.splitlines()
+        named = re.findall("see the card “(.*)”", card.detail)
+        elsewhere = [line for other in shown[:place] if other.summary in named for line in other.detail.splitlines()]
+        for topic in card.to_json()["extension"][EVIDENCE]["topics"]:
+            finding = findings_by_topic[topic["code"]]
+            assert {f"- {line}" for line in finding.act if line not in finding.plan} - {"- Recheck."} <= set(told)
+            assert {f"- {line}" for line in finding.act} <= {*told, *elsewhere}
+        assert set(named) <= {other.summary for other in shown[:place]}
 
 
 @given(rule_set=odd_rule_sets, hook=st.sampled_from(Hook))

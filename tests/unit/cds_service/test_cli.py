@@ -125,6 +125,28 @@ class TestReplay:
         file.write_text(json.dumps(odd))
         assert re.search(r"unknown-unit +1$", run("replay", file).stdout, re.MULTILINE)
 
+    def test_laboratory_codes_that_nobody_mapped_are_counted(self, tmp_path: Path) -> None:
+        odd = chart("patient-view")
+        odd["entry"][1]["resource"]["code"] = {"coding": [{"system": "urn:ours", "code": "MG"}]}
+        file, out = tmp_path / "chart.json", tmp_path / "report.json"
+        file.write_text(json.dumps(odd))
+        printed = run("replay", file, "--json", out).stdout
+        assert re.search(r"laboratory codes not known here\n  urn:ours\|MG +1$", printed, re.MULTILINE)
+        assert json.loads(out.read_text(encoding="utf-8"))["unmappedCodes"] == {"urn:ours|MG": 1}
+
+    def test_of_many_unmapped_codes_the_most_frequent_are_printed(self, tmp_path: Path) -> None:
+        odd = chart("patient-view")
+        result = odd["entry"][1]["resource"]
+        for number in range(11):
+            code = {"coding": [{"system": "urn:ours", "code": f"{number:02}"}]}
+            odd["entry"].append({"resource": result | {"id": f"o{number}", "code": code}})
+        file = tmp_path / "chart.json"
+        file.write_text(json.dumps(odd))
+        printed = run("replay", file).stdout
+        assert "laboratory codes not known here: the 10 most frequent of 11\n" in printed
+        assert "urn:ours|09" in printed
+        assert "urn:ours|10" not in printed
+
     def test_a_refused_chart_is_an_error_of_its_kind(self, tmp_path: Path) -> None:
         odd = chart("patient-view")
         odd["entry"][1]["resource"]["subject"] = {"reference": "Patient/somebody-else"}

@@ -219,6 +219,14 @@ class TestTerminologyCheck:
         assert all(int(ingredients) and int(rxnorm) + int(names) for _, ingredients, rxnorm, _, _, names in rows)
         assert re.search(r"^magnesium +[1-9]\d*$", result.stdout, re.MULTILINE)
 
+    def test_a_condition_that_no_standard_code_leads_to_is_named(self) -> None:
+        printed = run("terminology", "check").stdout
+        without = dict(re.findall(r"^no (\S.*?) code leads to: (.*) \(map your own", printed, re.MULTILINE))
+        assert {"tetany", "periodic_paralysis", "refeeding"} <= set(without["SNOMED CT"].split(", "))
+        assert {"gitelman_syndrome", "refeeding"} <= set(without["ICD-10-CM"].split(", "))
+        assert not {"lambert_eaton", "sick_sinus_syndrome"} & set(without["SNOMED CT"].split(", "))
+        assert re.search(r"^tetany +1 +0$", printed, re.MULTILINE)
+
     def test_a_built_table_is_compared_with_the_bundled_one(self, tmp_path: Path) -> None:
         table = tmp_path / "drugs.csv.gz"
         run("terminology", "build", "--release", small_release().write(tmp_path), "--out", table)

@@ -108,6 +108,37 @@ class TestWhatIsExplained:
         assert found["reason"].startswith("unknown-unit: ")
         assert found["source"].startswith("Observation/")
 
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            ({"effectiveDateTime": "2026-01-16T07:10:00Z"}, "in-the-future"),
+            ({"valueQuantity": {"value": 130, "unit": "mg/dL"}}, "implausible"),
+        ],
+    )
+    def test_a_result_that_was_read_and_cannot_be_used_is_listed_once(
+        self, change: dict[str, Any], reason: str
+    ) -> None:
+        request = example()
+        request["prefetch"]["labs"]["entry"][0]["resource"].update(change)
+        [found] = explained(request)["unusable"]
+        assert found["reason"].startswith(f"{reason}: ")
+        assert found["wouldBe"] == "magnesium"
+
+    def test_a_suspect_specimen_is_a_mark_among_the_facts(self) -> None:
+        request = example()
+        request["prefetch"]["labs"]["entry"][0]["resource"]["note"] = [{"text": "hemolyzed"}]
+        shown = explained(request)
+        assert shown["unusable"] == []
+        assert row(shown["facts"], source="Observation/mg-today")["readAs"].endswith("suspect specimen")
+
+    def test_a_laboratory_code_that_nobody_mapped_is_named_without_its_value(self) -> None:
+        request = example()
+        result = request["prefetch"]["labs"]["entry"][0]["resource"]
+        result["code"] = {"coding": [{"system": "urn:ours", "code": "MG", "display": "of Jane"}]}
+        shown = explained(request)
+        assert shown["unmapped"] == [{"code": "urn:ours|MG", "results": "1"}]
+        assert explained(example())["unmapped"] == []
+
     def test_every_rule_of_the_service_has_its_verdict_and_why(self) -> None:
         rules = explained(example())["rules"]
         assert {rule["verdict"].partition(",")[0] for rule in rules} == {"finding", "quiet", "unknown"}

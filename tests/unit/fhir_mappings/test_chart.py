@@ -153,6 +153,50 @@ def test_the_encounter_that_the_ehr_has_open(facts: Any) -> None:
     assert facts([arrived]).setting is Setting.OUTPATIENT
 
 
+INPATIENT_ORDER = furosemide("r1", category=[{"coding": [{"code": "inpatient"}]}])
+
+
+@pytest.mark.parametrize(
+    ("groups", "told", "status"),
+    [
+        ({Need.ENCOUNTERS: []}, {}, "ended"),  # fetched and empty, or null: looked, and nothing there
+        ({}, {}, "ended"),
+        ({}, {"unavailable": frozenset({Need.ENCOUNTERS})}, "active"),  # absent: could not look
+        ({Need.ENCOUNTERS: []}, {"partial": frozenset({Need.ENCOUNTERS})}, "active"),
+        ({Need.ENCOUNTERS: [STAY]}, {}, "active"),
+        ({Need.ENCOUNTERS: [{**STAY, "class": {"code": "EMER"}}]}, {}, "active"),
+        ({Need.ENCOUNTERS: [{**STAY, "class": {"code": "SS"}}]}, {}, "active"),
+        ({Need.ENCOUNTERS: [{**STAY, "class": {"code": "LOCAL"}}]}, {}, "active"),
+        ({Need.ENCOUNTERS: [{**STAY, "subject": None}]}, {}, "active"),
+        ({Need.ENCOUNTERS: [{**STAY, "class": {"code": "AMB"}}]}, {}, "ended"),
+        ({Need.ENCOUNTERS: [{**STAY, "status": "finished"}]}, {}, "ended"),
+        ({Need.ENCOUNTERS: [{**STAY, "class": {"code": "AMB"}}]}, {"encounter_id": "Encounter/e1"}, "ended"),
+        # The EHR has an encounter open that did not come: nobody knows of what class it is.
+        ({Need.ENCOUNTERS: []}, {"encounter_id": "e1"}, "active"),
+        ({Need.ENCOUNTERS: [{**STAY, "class": {"code": "AMB"}}]}, {"encounter_id": "e2"}, "active"),
+    ],
+    ids=str,
+)
+def test_an_inpatient_order_without_an_end_ends_with_the_last_stay(
+    groups: dict[Need, list[Any]], told: dict[str, Any], status: str, facts: Any
+) -> None:
+    found = facts({Need.MEDICATIONS: [INPATIENT_ORDER, MEDICATION], **groups}, **told)
+    assert [(one.inpatient, one.status.value) for one in found.exposures] == [(True, status)]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        furosemide("r1", category=[{"coding": [{"code": "outpatient"}]}]),
+        furosemide("r1"),
+        {**INPATIENT_ORDER, "dispenseRequest": {"validityPeriod": {"end": "2026-04-01"}}},
+    ],
+    ids=["outpatient", "not said", "with an end"],
+)
+def test_any_other_order_does_not(order: dict[str, Any], facts: Any) -> None:
+    assert [one.status.value for one in facts({Need.MEDICATIONS: [order, MEDICATION]}).exposures] == ["active"]
+
+
 def test_drafts(facts: Any) -> None:
     medication = {"resourceType": "Medication", "id": "new", "code": MEDICATION["code"]}
     first = furosemide("d1", medicationReference={"reference": "Medication/new"}, status="draft")

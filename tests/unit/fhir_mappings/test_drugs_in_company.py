@@ -57,6 +57,7 @@ def test_they_are_found_by_name(terminology: Terminology, text: str, ingredients
 @pytest.mark.parametrize(
     "text",
     [
+        "digoxin immune fab (ovine) 40 mg",
         "iron dextran complex 50 mg/mL",
         "iron sucrose 200 mg IV",
         "ferric carboxymaltose",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fhir_mappings.context import Context
-from fhir_mappings.encounter import read_setting
+from fhir_mappings.encounter import may_be_a_stay, read_setting
 from fhir_mappings.subject import PatientMismatch
 from magnesium.facts import Setting, Unusable
 
@@ -80,3 +80,32 @@ def test_nobody_s_stay_says_nothing(context: Context) -> None:
 def test_another_patient_s_stay_is_refused(context: Context) -> None:
     with pytest.raises(PatientMismatch):
         read_setting(encounter(subject={"reference": "Patient/p2"}), None, context)
+
+
+@pytest.mark.parametrize(
+    ("changes", "may_be"),
+    [
+        *(({"class": {"code": code}}, True) for code in ("IMP", "ACUTE", "NONAC", "OBSENC", "EMER", "SS")),
+        ({"class": {"code": "13", "display": "Station 4"}}, True),  # a code of the hospital's own
+        ({"class": {"display": "Inpatient"}}, True),
+        ({"class": None}, True),
+        ({"class": "emergency"}, True),
+        ({"class": [{"coding": [{"code": "AMB"}, {"code": "EMER"}]}]}, True),
+        *(({"class": {"code": code}}, False) for code in ("AMB", "VR", "HH", "FLD", "PRENC", "outpatient")),
+        ({"class": [{"coding": [{"code": "13"}, {"code": "AMB"}]}]}, False),
+        ({"subject": None}, True),  # nobody's stay: open
+        ({"status": "arrived"}, True),
+        ({"status": "onleave"}, True),
+        ({"status": None}, True),
+        ({"status": "planned"}, False),
+        ({"status": "finished"}, False),
+        ({"status": "discharged"}, False),
+        ({"status": "cancelled"}, False),
+        ({"period": {"start": "2026-03-01"}}, True),
+        ({"period": {"start": "2026-03-01", "end": "2026-03-05"}}, False),
+        ({"period": {"start": "2026-03-20"}}, False),
+    ],
+    ids=str,
+)
+def test_only_what_is_read_says_that_nobody_is_staying(changes: dict[str, Any], may_be: bool, context: Context) -> None:
+    assert may_be_a_stay(encounter(**changes), context) is may_be

@@ -408,6 +408,39 @@ class TestComponents:
         score["component"] = [{"code": coded((LOINC, "2160-0")), "valueQuantity": amount(3, "mg/dL")}]
         assert list(read_observation(score, context)) == []
 
+    ECG = observation(
+        code=coded(("urn:ecg", "12-lead")),
+        valueQuantity=None,
+        component=[
+            {"code": coded((LOINC, "8636-3")), "valueQuantity": amount(512, "ms")},
+            {"code": coded((LOINC, "8633-0")), "valueQuantity": amount(Decimal("0.124"), "s")},
+            {"code": coded((LOINC, "8867-4")), "valueQuantity": amount(44, "/min")},
+        ],
+    )
+
+    def test_an_electrocardiogram_gives_its_qtc_and_qrs(self, context: Context) -> None:
+        facts = list(read_observation(self.ECG, context))
+        assert [(fact.analyte, fact.source.as_sent, fact.source.reference) for fact in facts] == [
+            (Analyte.QTC, "512 ms", "Observation/o1"),
+            (Analyte.QRS, "0.124 s", "Observation/o1"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("value", "reason"),
+        [(amount(512), "no-unit"), (amount(512, "mm"), "unknown-unit"), (amount(None, "ms"), "value-absent")],
+    )
+    def test_an_interval_that_cannot_be_read_is_listed(
+        self, value: dict[str, Any], reason: str, context: Context
+    ) -> None:
+        ecg = copy.deepcopy(self.ECG)
+        ecg["component"] = [{"code": coded((LOINC, "8636-3")), "valueQuantity": value}]
+        assert (unusable(ecg, context).reason, unusable(ecg, context).analyte) == (reason, Analyte.QTC)
+
+    def test_the_uncorrected_interval_is_not_read(self, context: Context) -> None:
+        ecg = copy.deepcopy(self.ECG)
+        ecg["component"] = [{"code": coded((LOINC, "8634-8")), "valueQuantity": amount(512, "ms")}]
+        assert list(read_observation(ecg, context)) == []
+
 
 def test_a_hemolyzed_specimen_is_marked(context: Context) -> None:
     sent = observation(note=[{"text": "Specimen slightly hemolyzed"}])

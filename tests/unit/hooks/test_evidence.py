@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from hooks.cards import without_empties
-from hooks.evidence import evidence
+from hooks.evidence import MOST_UNUSABLE, evidence
 from hooks.one_card import Lead
 from magnesium.facts import (
     Analyte,
@@ -227,6 +229,18 @@ def test_shows_what_could_not_be_used_and_why(policy: Policy) -> None:
         },
         {"reference": "Observation/7", "matched": "standard code", "reason": "not-an-object"},
     ]
+
+
+@pytest.mark.parametrize(("over", "said"), [(0, []), (1, ["unusable: 1 more than the 100 listed"])])
+def test_of_very_many_unusable_records_the_first_are_listed_and_the_others_counted(
+    policy: Policy, over: int, said: list[str]
+) -> None:
+    unusable = tuple(Unusable(Source(f"Observation/{n}"), "no-unit") for n in range(MOST_UNUSABLE + over))
+
+    sent = shown(policy, Evidence(unusable=unusable))
+
+    assert [row["reference"] for row in sent["unusable"]] == [f"Observation/{n}" for n in range(MOST_UNUSABLE)]
+    assert sent.get("heldBack", []) == said
 
 
 def test_prints_each_number_applied_with_its_source(policy: Policy) -> None:

@@ -163,6 +163,58 @@ def test_a_value_is_not_repeated_with_less_beside_it(cards: Cards) -> None:
     )
 
 
+def test_the_fuller_line_stands_at_the_place_of_the_first(cards: Cards) -> None:
+    lead = Lead(
+        finding(Topic.ARRHYTHMIA, what=("Mg 1.1 mg/dL (08:00).", "K 3.1 mmol/L"), why=("Low K",)),
+        (
+            finding(Topic.HYPOMAGNESEMIA, what=("Mg 1.1 mg/dL (08:00), severe; before: Mg 1.3.",)),
+            finding(Topic.REFRACTORY_HYPOKALEMIA, what=("Mg 1.1 mg/dL (08:00), severe.",), why=("Low K, and more",)),
+        ),
+    )
+
+    [card] = cards(lead)
+
+    assert card.detail == (
+        "**Findings**\n\n- Mg 1.1 mg/dL (08:00), severe; before: Mg 1.3.\n- K 3.1 mmol/L\n\n"
+        "**Why it matters**\n\n- Low K\n- Low K, and more"
+    )
+
+
+def test_a_plan_is_told_on_the_first_card_and_the_others_name_it_where_it_would_stand(cards: Cards) -> None:
+    plan = {"plan": ("Give it", "Recheck"), "act": ("First", "Give it", "Recheck", "Caution")}
+
+    calcium, drug, potassium = cards(
+        finding(Topic.HYPOKALEMIA, INFO, **plan),
+        finding(Topic.HYPOCALCEMIA, CRITICAL, **plan),
+        finding(Topic.WASTING_DRUG, WARNING, plan=("Give it", "Only here"), act=("Give it", "Only here", "First")),
+    )
+
+    referred = "How to replace magnesium: see the card “hypocalcemia found”."
+    assert calcium.detail == "**What to do**\n\n- First\n- Give it\n- Recheck\n- Caution"
+    assert drug.detail == f"**What to do**\n\n- {referred}\n- Only here\n- First"
+    assert potassium.detail == f"**What to do**\n\n- First\n- {referred}\n- Caution"
+
+
+def test_a_line_that_is_no_plan_is_told_on_every_card(cards: Cards) -> None:
+    shown = cards(finding(Topic.HYPOKALEMIA, act=("ECG",)), finding(Topic.HYPOCALCEMIA, act=("ECG",), plan=()))
+
+    assert [card.detail for card in shown] == ["**What to do**\n\n- ECG"] * 2
+
+
+def test_a_plan_that_only_a_cut_card_would_tell_is_told(cards: Cards) -> None:
+    plan = {"plan": ("Give it",), "act": ("Give it",)}
+
+    [critical, safety] = cards(
+        finding(Topic.HYPOMAGNESEMIA, CRITICAL),
+        finding(Topic.HYPOKALEMIA, WARNING, **plan),
+        finding(Topic.SAFETY, INFO, **plan),
+        max_cards=1,
+    )
+
+    assert "Give it" not in critical.detail
+    assert safety.detail.startswith("**What to do**\n\n- Give it")
+
+
 def test_what_makes_a_card_more_urgent_is_told_in_full(cards: Cards) -> None:
     lead = Lead(
         finding(Topic.REFRACTORY_HYPOKALEMIA, WARNING, what=("K 3.2 mmol/L",)),

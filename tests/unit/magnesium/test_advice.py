@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from magnesium.advice import despite, fitting_replacement_begun, measure_text, replace_magnesium
-from magnesium.facts import Exposure, Route, Setting
+from magnesium.facts import Analyte, Exposure, Route, Setting, Sex
 from magnesium.verdict import Proposal
 from tests.builders import (
     HEALTHY_KIDNEYS,
@@ -19,6 +19,7 @@ from tests.builders import (
     acute,
     aged,
     ago,
+    creatinine,
     draft,
     egfr,
     given,
@@ -29,6 +30,7 @@ from tests.builders import (
     ordered_test,
     picture,
     problem,
+    pulse,
     qtc,
     site_policy,
     statement,
@@ -74,6 +76,18 @@ class TestTable:
         assert plan.act[0].endswith("Then parenteral magnesium.")
         assert plan.act[1] == "No symptoms: oral magnesium, same-day ECG, recheck Mg within 72 h."
 
+    @pytest.mark.parametrize(
+        ("kidneys", "severe", "low"),
+        [("60", "within 72 h", "in 7 to 14 d"), ("59.9", "in 24 to 48 h", "in 24 to 48 h")],
+    )
+    def test_at_reduced_kidney_function_one_recheck_is_named_the_one_of_the_guard(
+        self, kidneys: str, severe: str, low: str
+    ) -> None:
+        after_severe = replace_magnesium(picture(SEVERE, egfr(kidneys)))
+        after_low = replace_magnesium(picture(LOW, egfr(kidneys)))
+        assert after_severe.act[1] == f"No symptoms: oral magnesium, same-day ECG, recheck Mg {severe}."
+        assert after_low.act[0].endswith(f"recheck Mg {low}.")
+
     @pytest.mark.parametrize("setting", Setting)
     def test_low_otherwise_has_oral_and_a_recheck_in_weeks(self, setting: Setting) -> None:
         plan = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, qtc("510"), setting=setting))
@@ -93,11 +107,39 @@ class TestGuards:
         assert plan.proposals == (IV_WITHOUT_DOSE, ORAL_ORDER)
 
     def test_what_is_forbidden_is_not_proposed_but_still_said_with_the_caution_beside_it(self) -> None:
-        plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, problem("myasthenia_gravis"), setting=INPATIENT))
+        plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, problem("sick_sinus_syndrome"), setting=INPATIENT))
         assert plan.proposals == (ORAL_ORDER,)
-        assert plan.act[0].startswith("Replace magnesium intravenously")
-        assert any("specialist decision" in line for line in plan.act)
-        assert plan.held_back == ("magnesium-intravenous-without-dose: myasthenia gravis or Lambert-Eaton syndrome",)
+        assert plan.act == (ONLY_IN_THE_VEIN_WITH_CAUTION, "Recheck Mg after it.", SLOW)
+        assert plan.held_back == (
+            "magnesium-intravenous-without-dose: AV block, sick sinus or heart rate below 50 /min",
+        )
+
+    @pytest.mark.parametrize(
+        ("reason", "caution"),
+        [
+            (problem("av_block_high_grade"), "Slow conduction or pulse: ECG"),
+            (pulse("49", hours_ago=1), "Slow conduction or pulse: ECG"),
+            (given("rocuronium", route=IV), "Neuromuscular blocker in force"),
+        ],
+        ids=["AV block", "slow pulse", "neuromuscular blocker"],
+    )
+    def test_a_severe_one_is_not_told_into_the_vein_where_guards_keep_it_out(self, reason: Fact, caution: str) -> None:
+        chart = (SEVERE, HEALTHY_KIDNEYS, reason)
+        inpatient = replace_magnesium(picture(*chart, setting=INPATIENT))
+        assert inpatient.act[0] == ONLY_IN_THE_VEIN_WITH_CAUTION
+        assert inpatient.act[-1].startswith(caution)
+        assert inpatient.proposals == (ORAL_ORDER,)
+        outpatient = replace_magnesium(picture(*chart))
+        assert outpatient.act[0].endswith("Then parenteral magnesium, with the caution below.")
+        assert replace_magnesium(picture(*chart, qtc("500"))).act[0] == ONLY_IN_THE_VEIN_WITH_CAUTION
+
+    def test_in_an_emergency_it_is_told_all_the_same_with_the_caution_beside_it(self) -> None:
+        plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, problem("sick_sinus_syndrome"), acute("tetany")))
+        assert plan.act[0] == (
+            "Replace magnesium intravenously (tetany) per local protocol; oral if IV is not possible."
+        )
+        assert plan.act[-1] == SLOW
+        assert plan.proposals == (ORAL_ORDER,)
 
     def test_the_words_of_an_emergency_stand_where_its_order_may_not(self) -> None:
         plan = replace_magnesium(picture(SEVERE, egfr("20"), acute("torsades_de_pointes")))
@@ -109,11 +151,31 @@ class TestGuards:
         assert plan.proposals == (RECHECK, CREATININE)
         assert plan.held_back == ("magnesium-oral: kidney function unknown or too old",)
 
+    @pytest.mark.parametrize(
+        ("kidneys", "asked"),
+        [
+            ([creatinine("1.0 mg/dL")], False),
+            ([egfr("<60")], True),
+            ([creatinine("1.0 mg/dL", hours_ago=1), unreadable(Analyte.CREATININE)], True),
+        ],
+        ids=["a creatinine that tells nothing", "a bounded eGFR", "a newer unread creatinine"],
+    )
+    def test_a_creatinine_that_was_read_is_not_asked_for_again(self, kidneys: list[Fact], asked: bool) -> None:
+        plan = replace_magnesium(picture(LOW, *kidneys, patient=aged(60, Sex.UNKNOWN)))
+        assert (CREATININE in plan.proposals) is asked
+        assert ORAL_ORDER not in plan.proposals
+
     def test_acute_injury_and_dialysis_do_not(self) -> None:
         assert CREATININE not in replace_magnesium(picture(LOW, acute("acute_kidney_injury"))).proposals
         assert CREATININE not in replace_magnesium(picture(LOW, problem("dialysis"))).proposals
 
 
+ONLY_IN_THE_VEIN_WITH_CAUTION = "Intravenous magnesium only with the caution below; else oral per local protocol."
+SLOW = "Slow conduction or pulse: ECG and specialist decision before IV magnesium."
+MYASTHENIA = (
+    "Neuromuscular disease: IV magnesium can precipitate myasthenic crisis: specialist decision; "
+    "oral magnesium with care."
+)
 SYMPTOMS = "Symptoms (tremor, cramps, tetany, seizure, palpitations)? ECG today."
 DECIDE = "Severe: decide on replacement now, with the caution below."
 ONLY_WITH_CAUTION = "Replace magnesium only with the caution below."
@@ -175,9 +237,17 @@ class TestEverythingHeldBack:
         assert plan.proposals == ()
 
     def test_not_while_an_order_is_left(self) -> None:
-        plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, problem("myasthenia_gravis"), setting=INPATIENT))
-        assert plan.proposals == (ORAL_ORDER,)
+        plan = replace_magnesium(picture(SEVERE, egfr("45"), setting=INPATIENT))
+        assert plan.proposals == (IV_WITHOUT_DOSE, ORAL_ORDER)
         assert plan.act[0] == "Replace magnesium intravenously per local protocol; oral if IV is not possible."
+
+    @pytest.mark.parametrize("slug", ["myasthenia_gravis", "lambert_eaton"])
+    def test_neuromuscular_disease_leaves_oral_magnesium_as_text(self, slug: str) -> None:
+        severe = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, problem(slug), setting=INPATIENT))
+        assert (severe.act, severe.proposals) == ((DECIDE, MYASTHENIA), ())
+        low = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, problem(slug)))
+        assert (low.act, low.proposals) == ((ONLY_WITH_CAUTION, MYASTHENIA), (RECHECK,))
+        assert low.held_back == ("magnesium-oral: myasthenia gravis or Lambert-Eaton syndrome",)
 
     def test_not_for_a_dose_that_an_unknown_age_forbids(self, tmp_path: Path) -> None:
         product = 'text = "x"\nsystem = "urn:x"\ncode = "x"\ndisplay = "x"\nroute = "oral"\ndose = "400 mg"\n'
@@ -185,6 +255,41 @@ class TestEverythingHeldBack:
         plan = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, patient=aged(None), policy=dosed))
         assert plan.proposals == (RECHECK,)
         assert plan.act[0].startswith("Oral magnesium per local protocol")
+
+
+class TestAgingMagnesium:
+    """Inpatient, older than 72 hours: measured again before anything goes into a vein."""
+
+    OLDER = "This magnesium is older than 72 h: recheck."
+    OLD_SEVERE, OLD_LOW = mg("1.1 mg/dL", days_ago=4), mg("1.4 mg/dL", days_ago=4)
+
+    def test_a_severe_one_is_rechecked_first_and_has_no_intravenous_order(self) -> None:
+        plan = replace_magnesium(picture(self.OLD_SEVERE, HEALTHY_KIDNEYS, setting=INPATIENT))
+        assert plan.act == (self.OLDER, "Still severe: intravenous magnesium per local protocol; until then oral.")
+        assert plan.proposals == (RECHECK, ORAL_ORDER)
+        assert plan.held_back == ("magnesium-intravenous-without-dose: the magnesium is older than 72 h",)
+
+    @pytest.mark.parametrize(("hours", "orders"), [(72, (IV_ORDER, ORAL_ORDER)), (73, (RECHECK, ORAL_ORDER))])
+    def test_from_72_hours_on(self, hours: int, orders: tuple[Proposal, ...]) -> None:
+        assert proposed(mg("1.1 mg/dL", hours_ago=hours), setting=INPATIENT) == orders
+
+    def test_a_low_one_too(self) -> None:
+        plan = replace_magnesium(picture(self.OLD_LOW, HEALTHY_KIDNEYS, setting=INPATIENT))
+        assert plan.act[0] == self.OLDER
+        assert plan.proposals == (RECHECK, ORAL_ORDER)
+
+    @pytest.mark.parametrize("sign", ["torsades_de_pointes", "ventricular_arrhythmia", "seizure"])
+    def test_the_words_of_an_emergency_stay_first_and_its_order_is_held(self, sign: str) -> None:
+        plan = replace_magnesium(picture(self.OLD_SEVERE, HEALTHY_KIDNEYS, acute(sign), setting=INPATIENT))
+        assert plan.act[0].startswith(("Torsades: IV magnesium now", "Replace magnesium intravenously"))
+        assert self.OLDER in plan.act
+        assert not {IV_ORDER, IV_WITHOUT_DOSE} & set(plan.proposals)
+        assert plan.proposals[0] is RECHECK
+
+    def test_where_everything_is_held_back_too(self) -> None:
+        plan = replace_magnesium(picture(self.OLD_SEVERE, egfr("20"), setting=INPATIENT))
+        assert plan.act == (self.OLDER, DECIDE, ACCUMULATES)
+        assert plan.proposals == (RECHECK,)
 
 
 class TestCare:
@@ -231,6 +336,20 @@ class TestDiarrhea:
         assert plan.held_back == ("magnesium-oral: kidney function unknown or too old",)
 
 
+class TestPlan:
+    """What one card of an answer tells for all; what the guards say stands on every card."""
+
+    def test_is_what_to_do_without_the_cautions(self) -> None:
+        told = replace_magnesium(picture(SEVERE, egfr("45"), order("levothyroxine"), setting=INPATIENT))
+        assert told.plan == (
+            "Replace magnesium intravenously per local protocol; oral if IV is not possible.",
+            "Recheck Mg after it.",
+            "Take oral magnesium 2 h or more apart from levothyroxine.",
+        )
+        assert told.act[:3] == told.plan
+        assert told.act[3:] == picture(SEVERE, egfr("45")).guard.cautions
+
+
 class TestNothingTwice:
     @pytest.mark.parametrize(
         "already", [order("magnesium oxide"), draft("magnesium oxide"), order("magnesium oxide", as_needed=True)]
@@ -254,7 +373,10 @@ class TestNothingTwice:
         waiting = replace_magnesium(picture(LOW, HEALTHY_KIDNEYS, ordered_test()))
         assert waiting.held_back == ("serum-magnesium: a serum magnesium is already ordered",)
         plan = replace_magnesium(picture(SEVERE, HEALTHY_KIDNEYS, infusion, setting=INPATIENT))
-        assert plan.held_back == ("magnesium-intravenous: magnesium is already ordered or given",)
+        assert plan.held_back == (
+            "magnesium-intravenous: magnesium is already ordered or given",
+            "magnesium-oral: magnesium is already ordered or given",
+        )
 
     def test_creatinine_is_still_asked_for(self) -> None:
         assert replace_magnesium(picture(LOW, order("magnesium oxide"))).proposals == (RECHECK, CREATININE)
@@ -322,13 +444,18 @@ class TestNoIdenticalSecondReplacement:
     @pytest.mark.parametrize(
         ("already", "offered"),
         [
-            (draft("magnesium sulfate", route=IV), (ORAL_ORDER,)),
+            # An IV order says itself what is given instead; oral magnesium may be too slow, so IV is still offered.
+            (draft("magnesium sulfate", route=IV), ()),
+            (order("magnesium sulfate", route=IV, single_dose=True, started=ago(hours=1)), ()),
             (draft("magnesium oxide", route=Route.ORAL), (IV_ORDER,)),
+            (order("magnesium oxide", route=Route.ORAL), (IV_ORDER,)),
             (draft("magnesium sulfate"), ()),
         ],
-        ids=["IV drafted", "oral drafted", "way unknown"],
+        ids=["IV drafted", "IV single dose ordered", "oral drafted", "oral ordered", "way unknown"],
     )
-    def test_only_the_other_way_is_still_offered(self, already: Exposure, offered: tuple[Proposal, ...]) -> None:
+    def test_beside_the_vein_nothing_and_beside_oral_the_vein_is_offered(
+        self, already: Exposure, offered: tuple[Proposal, ...]
+    ) -> None:
         assert proposed(SEVERE, already, setting=INPATIENT) == offered
 
 

@@ -178,6 +178,29 @@ class TestWhichCounts:
         assert reading.level.surely_low
 
     @pytest.mark.parametrize(
+        ("older", "newer", "level"),
+        [
+            (ionized("1.2 mmol/L", days_ago=3), [calcium("1.60 mmol/L"), albumin("42 g/L")], VERY_LOW),
+            (ionized("1.2 mmol/L", days_ago=3), [calcium("2.0 mmol/L"), albumin("42 g/L")], LOW),
+            (ionized("1.2 mmol/L", days_ago=3), [corrected_calcium("2.0 mmol/L")], LOW),
+            (ionized("1.0 mmol/L", days_ago=3), [corrected_calcium("1.8 mmol/L")], VERY_LOW),
+            (ionized("0.7 mmol/L", days_ago=3), [corrected_calcium("1.8 mmol/L")], DANGEROUS),
+            (ionized("1.0 mmol/L", days_ago=3), [corrected_calcium("2.3 mmol/L")], LOW),
+            (ionized("1.2 mmol/L", days_ago=3), [calcium("1.60 mmol/L")], NOT_LOW),
+            (ionized("1.2 mmol/L"), [corrected_calcium("1.8 mmol/L")], NOT_LOW),
+            (ionized("1.2 mmol/L", at="2026-03-14"), [corrected_calcium("1.8 mmol/L")], NOT_LOW),
+        ],
+        ids=[
+            "very low", "low", "corrected by the laboratory", "lower than a low one", "not lower", "not low",
+            "not surely low", "of the same time", "not surely newer",
+        ],
+    )  # fmt: skip
+    def test_an_older_ionized_one_does_not_hide_a_newer_that_is_surely_lower(
+        self, older: Fact, newer: list[Fact], level: CalciumLevel
+    ) -> None:
+        assert read(older, *newer).level is level
+
+    @pytest.mark.parametrize(
         ("setting", "analyte", "hours"),
         [
             (INPATIENT, Analyte.CALCIUM_IONIZED, 24),

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from magnesium.display import in_units_shown
 from magnesium.facts import Analyte
 from magnesium.policy import Policy, UnitsShown
-from magnesium.status import possible
 from magnesium.words import value
-from tests.builders import POLICY, facts, k, lab, mg, quantity
+from tests.builders import POLICY, calcium, corrected_calcium, facts, ionized, k, lab, mg, quantity
 
 
 def showing(units: UnitsShown) -> Policy:
@@ -75,13 +74,57 @@ def test_near_a_limit_a_value_gets_decimals_up_to_four(reported: str, shown: str
     assert read(mg(reported), CONVENTIONAL) == shown
 
 
-@given(st.decimals(Decimal("0.20"), Decimal("1.60"), places=3))
-def test_no_shown_value_ever_has_another_status_than_the_reported_one(amount: Decimal) -> None:
-    reported = mg(f"{amount} mmol/L")
+@pytest.mark.parametrize(
+    ("result", "policy", "shown"),
+    [
+        # 4.48 mg/dL is below 4.5 mg/dL, 1.12 mmol/L is not low.
+        (ionized("4.48 mg/dL"), SI, "ionized Ca 1.118 mmol/L [4.48 mg/dL]"),
+        (ionized("4.5 mg/dL"), SI, "ionized Ca 1.12 mmol/L [4.5 mg/dL]"),
+        (ionized("3.6 mg/dL"), SI, "ionized Ca 0.90 mmol/L [3.6 mg/dL]"),
+        (ionized("0.89 mmol/L"), CONVENTIONAL, "ionized Ca 3.57 mg/dL [0.89 mmol/L]"),
+        (calcium("8.39 mg/dL"), SI, "Ca 2.09 mmol/L [8.39 mg/dL]"),
+        (calcium("8.4 mg/dL"), SI, "Ca 2.10 mmol/L [8.4 mg/dL]"),
+        (corrected_calcium("7.6 mg/dL"), SI, "corrected Ca 1.90 mmol/L [7.6 mg/dL]"),
+        # The limits beside the status: toxic, very toxic, the floor of Gitelman syndrome, the CTCAE grades
+        (mg("4.8 mg/dL"), SI, "Mg 4.8 mg/dL"),
+        (mg("4.79 mg/dL"), SI, "Mg 1.97 mmol/L [4.79 mg/dL]"),
+        (mg("8.45 mg/dL"), SI, "Mg 8.45 mg/dL"),
+        (mg("0.97 mg/dL"), SI, "Mg 0.40 mmol/L [0.97 mg/dL]"),
+        (mg("0.7 mg/dL"), SI, "Mg 0.7 mg/dL"),
+    ],
+)
+def test_no_limit_of_any_analyte_lies_between_what_is_reported_and_what_is_shown(
+    result: Any, policy: Policy, shown: str
+) -> None:
+    assert read(result, policy) == shown
+
+
+MAGNESIUM, CALCIUM = POLICY.magnesium, POLICY.calcium
+JUDGED = {
+    Analyte.MAGNESIUM: (
+        MAGNESIUM.severe,
+        MAGNESIUM.low,
+        MAGNESIUM.borderline,
+        MAGNESIUM.gitelman_floor,
+        MAGNESIUM.toxic,
+    ),
+    Analyte.CALCIUM_IONIZED: (CALCIUM.ionized_low, CALCIUM.ionized_warning, CALCIUM.ionized_critical),
+    Analyte.CALCIUM_TOTAL: (CALCIUM.corrected_low, CALCIUM.corrected_warning),
+    Analyte.CALCIUM_CORRECTED: (CALCIUM.corrected_low, CALCIUM.corrected_warning),
+}
+
+
+@given(st.sampled_from(list(JUDGED)), st.decimals(Decimal("0.20"), Decimal("4.00"), places=3))
+def test_no_shown_value_ever_lies_on_another_side_of_a_limit_than_the_reported_one(
+    analyte: Analyte, amount: Decimal
+) -> None:
+    reported = lab(analyte, f"{amount} mmol/L")
     (result,) = in_units_shown(facts(reported), CONVENTIONAL).labs
     if result.shown:
-        shown = quantity(Analyte.MAGNESIUM, result.shown.partition(" [")[0])
-        assert possible(shown, POLICY) == possible(reported.quantity, POLICY)
+        shown = quantity(analyte, result.shown.partition(" [")[0])
+        assert [limit.below(shown) for limit in JUDGED[analyte]] == [
+            limit.below(reported.quantity) for limit in JUDGED[analyte]
+        ]
 
 
 def test_only_what_is_shown_changes() -> None:

@@ -92,7 +92,10 @@ ACCUMULATES = "Magnesium accumulates: nephrology or pharmacy; reduced dose, slow
         (
             [LOW_MG, problem("myasthenia_gravis"), HEALTHY_KIDNEYS],
             "myasthenia gravis or Lambert-Eaton syndrome",
-            "Neuromuscular disease: IV magnesium can precipitate myasthenic crisis: specialist decision.",
+            (
+                "Neuromuscular disease: IV magnesium can precipitate myasthenic crisis: specialist decision; "
+                "oral magnesium with care."
+            ),
         ),
         (
             [LOW_MG, problem("sick_sinus_syndrome"), HEALTHY_KIDNEYS],
@@ -126,6 +129,16 @@ ACCUMULATES = "Magnesium accumulates: nephrology or pharmacy; reduced dose, slow
             "eGFR 30 to below 60: reduce magnesium (IV about half the usual, per protocol); recheck in 24 to 48 h.",
         ),
         ([LOW_MG, egfr("29")], "eGFR below 30", ACCUMULATES),
+        (
+            [LOW_MG, problem("pregnancy"), creatinine("0.7 mg/dL")],
+            "kidney function unknown or too old",
+            "No eGFR can be told from creatinine 0.7 mg/dL: judge kidney function before giving magnesium.",
+        ),
+        (
+            [LOW_MG, egfr("<60")],
+            "kidney function unknown or too old",
+            "Kidney function is not known: check creatinine before giving magnesium.",
+        ),
         (
             [LOW_MG],
             "kidney function unknown or too old",
@@ -195,6 +208,20 @@ class TestMagnesiumRow:
     def test_magnesium_high_is_above_the_limit(self, sent: str, orders: tuple[Proposal, ...]) -> None:
         assert picture(mg(sent), HEALTHY_KIDNEYS).guard.permits(*MAGNESIUM_ORDERS) == orders
 
+    @pytest.mark.parametrize(
+        ("hours", "setting", "orders"),
+        [
+            (72, INPATIENT, MAGNESIUM_ORDERS),
+            (73, INPATIENT, (ORAL_ORDER,)),
+            (73, OUTPATIENT, MAGNESIUM_ORDERS),
+        ],
+    )
+    def test_an_inpatient_magnesium_older_than_72_hours_has_no_iv_order(
+        self, hours: int, setting: Setting, orders: tuple[Proposal, ...]
+    ) -> None:
+        found = picture(mg("1.1 mg/dL", hours_ago=hours), HEALTHY_KIDNEYS, setting=setting).guard
+        assert found.permits(*MAGNESIUM_ORDERS) == orders
+
     def test_one_of_two_results_of_an_instant_high(self) -> None:
         assert permitted(mg("3.0 mg/dL")) == ()
 
@@ -209,10 +236,12 @@ class TestMagnesiumRow:
         assert "Results of one moment disagree: repeat magnesium." in found.cautions
 
     @pytest.mark.parametrize("slug", ["myasthenia_gravis", "lambert_eaton"])
-    def test_neuromuscular_disease_has_no_iv_order(self, slug: str) -> None:
+    def test_neuromuscular_disease_has_no_order_and_oral_magnesium_as_text(self, slug: str) -> None:
         found = guard(problem(slug))
-        assert found.permits(*MAGNESIUM_ORDERS) == (ORAL_ORDER,)
-        assert any("can precipitate myasthenic crisis: specialist decision" in c for c in found.cautions)
+        assert found.permits(*MAGNESIUM_ORDERS) == ()
+        [caution] = found.cautions
+        assert "can precipitate myasthenic crisis: specialist decision" in caution
+        assert caution.endswith("oral magnesium with care.")
 
     @pytest.mark.parametrize(
         "slug", ["av_block_high_grade", "av_block_unspecified", "sick_sinus_syndrome", "bradycardia"]
@@ -512,3 +541,14 @@ def test_where_nurses_replace_by_protocol_no_order_is_proposed_to_inpatients(
 def test_a_potassium_that_is_not_low_needs_no_word_on_the_protocol(tmp_path: Path) -> None:
     own = site_policy(tmp_path, "inpatient_electrolyte_protocol = true\n")
     assert picture(LOW_MG, HEALTHY_KIDNEYS, setting=INPATIENT, policy=own).guard.potassium_cautions == ()
+
+
+def test_a_suspected_guard_condition_is_a_caution_and_forbids_nothing() -> None:
+    suspected = problem("myasthenia_gravis", suspected=True), problem("lambert_eaton", suspected=True)
+    caution = (
+        "Suspected, not confirmed: myasthenia gravis and Lambert-Eaton syndrome: weigh this before giving magnesium."
+    )
+
+    assert permitted(*suspected) == permitted()
+    assert caution in guard(*suspected).cautions
+    assert not any("Suspected" in said for said in guard().cautions)

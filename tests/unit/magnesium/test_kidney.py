@@ -41,7 +41,7 @@ def read(*found: Fact, setting: Setting = OUTPATIENT, patient: Patient = ADULT) 
 
 
 def estimate(sent: str, patient: Patient) -> Decimal | None:
-    found = ckd_epi_2021(quantity(Analyte.CREATININE, sent), facts(patient=patient), POLICY.kidney, NOW)
+    found = ckd_epi_2021(quantity(Analyte.CREATININE, sent), facts(patient=patient), POLICY, NOW)
     return found.value if found else None
 
 
@@ -115,22 +115,27 @@ class TestAge:
             (on("2008-03"), 17),
             (on("2008"), 17),
             (on("2007"), 18),
+            # Nobody is older than 120: 1 January 1900 stands for no birth date
+            (on("1905-03-15"), 120),
+            (on("1905-03-14"), None),
+            (on("1900-01-01"), None),
+            (on("1726-01-01"), None),
             (None, None),
         ],
     )
     def test_in_full_years(self, born: When | None, years: int | None) -> None:
-        assert age_in_years(facts(patient=Patient("p1", born)), NOW) == years
+        assert age_in_years(facts(patient=Patient("p1", born)), POLICY, NOW) == years
 
     def test_a_birthday_begins_where_the_birth_date_was_recorded(self) -> None:
         kiribati = timezone(timedelta(hours=14))
         born = When.at(datetime(1986, 3, 15, tzinfo=kiribati))
-        assert age_in_years(facts(patient=Patient("p1", born)), datetime(2026, 3, 14, 9, tzinfo=UTC)) == 39
-        assert age_in_years(facts(patient=Patient("p1", born)), datetime(2026, 3, 14, 10, tzinfo=UTC)) == 40
+        assert age_in_years(facts(patient=Patient("p1", born)), POLICY, datetime(2026, 3, 14, 9, tzinfo=UTC)) == 39
+        assert age_in_years(facts(patient=Patient("p1", born)), POLICY, datetime(2026, 3, 14, 10, tzinfo=UTC)) == 40
 
     def test_a_birthday_on_29_february_is_kept_on_1_march(self) -> None:
         patient = Patient("p1", on("2008-02-29"))
-        assert age_in_years(facts(patient=patient), datetime(2026, 2, 28, 12, tzinfo=UTC)) == 17
-        assert age_in_years(facts(patient=patient), datetime(2026, 3, 1, 12, tzinfo=UTC)) == 18
+        assert age_in_years(facts(patient=patient), POLICY, datetime(2026, 2, 28, 12, tzinfo=UTC)) == 17
+        assert age_in_years(facts(patient=patient), POLICY, datetime(2026, 3, 1, 12, tzinfo=UTC)) == 18
 
 
 UNREAD = unreadable(Analyte.CREATININE, hours_ago=1)
@@ -212,9 +217,13 @@ class TestFiltration:
         function = read(egfr("90", days_ago=60), creatinine("4 mg/dL", days_ago=1))
         assert (function.filtration, function.computed) == (POOR, True)
 
-    def test_the_reported_one_stands_where_the_newer_creatinine_cannot_be_computed(self) -> None:
-        function = read(egfr("45", days_ago=60), creatinine("1 mg/dL", days_ago=1), patient=aged(60, Sex.UNKNOWN))
-        assert (function.filtration, function.computed) == (REDUCED, False)
+    @pytest.mark.parametrize(("reported", "filtration"), [("90", UNKNOWN), ("45", UNKNOWN), ("29", POOR)])
+    def test_a_newer_creatinine_that_tells_nothing_takes_an_order_away_and_no_warning(
+        self, reported: str, filtration: Filtration
+    ) -> None:
+        newer = creatinine("1 mg/dL", days_ago=1)
+        function = read(egfr(reported, days_ago=60), newer, patient=aged(60, Sex.UNKNOWN))
+        assert (function.filtration, function.computed) == (filtration, False)
 
     def test_two_of_one_instant_are_read_at_their_worst(self) -> None:
         assert read(egfr("90"), egfr("25")).filtration is POOR
@@ -243,6 +252,50 @@ class TestFiltration:
     def test_pregnancy_has_no_computed_egfr_but_a_reported_one(self) -> None:
         assert read(problem("pregnancy"), creatinine("0.7 mg/dL")).filtration is UNKNOWN
         assert read(problem("pregnancy"), egfr("90")).filtration is FULL
+
+    # eGFR falls below 30 between these creatinines: at 60 2.41 and 2.42 (male), 1.89 and 1.90 (female); at 18 2.99 and
+    # 3.00 (male).
+    @pytest.mark.parametrize(
+        ("sent", "patient", "filtration"),
+        [
+            ("0.7 mg/dL", aged(60, Sex.UNKNOWN), UNKNOWN),
+            ("1.90 mg/dL", aged(60, Sex.UNKNOWN), UNKNOWN),
+            ("2.41 mg/dL", aged(60, Sex.UNKNOWN), UNKNOWN),
+            ("2.42 mg/dL", aged(60, Sex.UNKNOWN), POOR),
+            ("6.0 mg/dL", aged(60, Sex.UNKNOWN), POOR),
+            (">1.88 mg/dL", aged(60), UNKNOWN),
+            (">=1.90 mg/dL", aged(60), POOR),
+            (">10 mg/dL", aged(60), POOR),
+            (">10 mg/dL", aged(60, Sex.UNKNOWN), POOR),
+            ("<10 mg/dL", aged(60), UNKNOWN),
+            ("<=0.5 mg/dL", aged(60), UNKNOWN),
+            ("2.99 mg/dL", aged(None, Sex.MALE), UNKNOWN),
+            ("3.00 mg/dL", aged(None, Sex.MALE), POOR),
+            ("6.0 mg/dL", aged(300), POOR),
+            (">10 mg/dL", aged(17), UNKNOWN),
+        ],
+    )
+    def test_what_is_missing_for_an_egfr_leaves_only_one_that_is_surely_poor(
+        self, sent: str, patient: Patient, filtration: Filtration
+    ) -> None:
+        function = read(creatinine(sent), patient=patient)
+        assert (function.filtration, function.egfr is None) == (filtration, filtration is UNKNOWN)
+        assert function.basis == creatinine(sent)
+
+    @pytest.mark.parametrize(
+        ("sent", "sex", "text"),
+        [
+            ("6.0 mg/dL", Sex.UNKNOWN, "eGFR <=10.0 mL/min/1.73m2"),
+            (">10 mg/dL", Sex.FEMALE, "eGFR <4.1 mL/min/1.73m2"),
+            (">=10 mg/dL", Sex.FEMALE, "eGFR <=4.1 mL/min/1.73m2"),
+            ("1.0 mg/dL", Sex.UNKNOWN, "no eGFR from creatinine 1.0 mg/dL"),
+        ],
+    )
+    def test_the_bound_is_told_as_one(self, sent: str, sex: Sex, text: str) -> None:
+        assert read(creatinine(sent), patient=aged(60, sex)).words == text
+
+    def test_without_any_result_it_is_unknown_or_too_old(self) -> None:
+        assert read().words == "kidney function unknown or too old"
 
     def test_unknown_has_no_basis(self) -> None:
         function = read()
@@ -365,3 +418,28 @@ def test_dialysis_and_oliguria_impair() -> None:
 def test_a_bounded_earlier_creatinine_does_not_hide_another(bounded_days_ago: int) -> None:
     bounded = creatinine(">1.2 mg/dL", days_ago=bounded_days_ago)
     assert read(bounded, creatinine("1.0 mg/dL", days_ago=2), creatinine("2.0 mg/dL")).acute_injury
+
+
+class TestAnInjuryOfLongAgo:
+    """An injury shown by a creatinine counts as one of now for the 14 days of a recorded one; it holds orders longer."""
+
+    @pytest.mark.parametrize(
+        ("age", "lately"),
+        [(timedelta(days=14) - MINUTE, True), (timedelta(days=14), True), (timedelta(days=14) + MINUTE, False)],
+    )
+    def test_by_creatinine(self, age: timedelta, lately: bool) -> None:
+        function = read(
+            creatinine("1.0 mg/dL", at=NOW - age - timedelta(days=2)), creatinine("1.6 mg/dL", at=NOW - age)
+        )
+        assert function.acute_injury
+        assert function.impaired_acutely
+        assert function.injured_lately is lately
+
+    def test_a_recorded_one_is_one_of_now(self) -> None:
+        assert read(acute("acute_kidney_injury")).injured_lately
+        assert not read(egfr("90")).injured_lately
+
+    @pytest.mark.parametrize(("sent", "filtration"), [("1.6 mg/dL", REDUCED), ("6.0 mg/dL", POOR)])
+    def test_leaves_an_egfr_to_be_read(self, sent: str, filtration: Filtration) -> None:
+        assert read(creatinine("1.0 mg/dL", days_ago=62), creatinine(sent, days_ago=60)).filtration is filtration
+        assert read(creatinine("1.0 mg/dL", days_ago=3), creatinine(sent, days_ago=1)).filtration is UNKNOWN

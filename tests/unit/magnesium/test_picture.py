@@ -94,10 +94,28 @@ class TestDrafts:
         assert names(chart.potassium_selected) == ["potassium chloride"]
         assert names(chart.potassium_ordered) == ["potassium chloride", "potassium citrate"]
 
-    def test_potassium_in_force_is_ordered_too(self) -> None:
-        assert names(picture(order("potassium chloride"), order("furosemide")).potassium_ordered) == [
-            "potassium chloride"
-        ]
+    @pytest.mark.parametrize(
+        ("exposure", "ordered"),
+        [
+            (order("potassium chloride"), True),
+            (order("furosemide"), False),
+            # As needed, as a single dose and from today on it is no exposure yet, but a second order would double it.
+            (order("potassium chloride", as_needed=True), True),
+            (order("potassium chloride", single_dose=True, started=ago(hours=12)), True),
+            (order("potassium chloride", single_dose=True, started=ago(hours=12) - MINUTE), False),
+            (order("potassium chloride", started="2026-03-14"), True),
+            (order("potassium chloride", started=NOW + MINUTE), False),
+            (ended_order("potassium chloride"), False),
+            (statement("potassium chloride", as_needed=True), False),
+            (given("potassium chloride", hours_ago=48), True),
+            (given("potassium chloride", hours_ago=49), False),
+        ],
+    )
+    def test_potassium_is_ordered_where_a_second_order_would_double_it(self, exposure: Exposure, ordered: bool) -> None:
+        assert bool(picture(exposure).potassium_ordered) is ordered
+
+    def test_potassium_in_force_is_ordered_once(self) -> None:
+        assert len(picture(order("potassium chloride")).potassium_ordered) == 1
 
 
 class TestMagnesiumReplacement:
@@ -106,8 +124,63 @@ class TestMagnesiumReplacement:
         assert names(chart.magnesium_in_force) == ["magnesium oxide"]
 
     def test_begun_since_the_sample(self) -> None:
-        chart = picture(mg("1.4 mg/dL", hours_ago=5), given("magnesium oxide", hours_ago=4), order("magnesium citrate"))
+        chart = picture(mg("1.4 mg/dL", hours_ago=5), given("magnesium oxide", hours_ago=4))
         assert names(chart.magnesium_begun_since_sample) == ["magnesium oxide"]
+        assert picture(given("magnesium oxide", hours_ago=4)).magnesium_begun_since_sample == ()
+
+    @pytest.mark.parametrize(
+        ("before", "since", "begun"),
+        [
+            # The next dose of a course that was running at the sample is no new replacement.
+            (order("magnesium oxide", route=ORAL), given("magnesium oxide", route=ORAL), False),
+            (order("magnesium oxide", route=ORAL), order("magnesium citrate", days_ago=0.1, route=ORAL), False),
+            (statement("magnesium oxide", started=None, route=ORAL), given("magnesium oxide", route=ORAL), False),
+            (iv_magnesium(hours_ago=26), iv_magnesium(hours_ago=2), False),
+            (iv_magnesium(hours_ago=53), iv_magnesium(hours_ago=2), False),
+            (order("magnesium oxide", route=ORAL, started="2026-03-14"), given("magnesium oxide", route=ORAL), False),
+            # An order that is renewed is one course.
+            (
+                ended_order("magnesium oxide", route=ORAL, days_ago=5, ended=ago(hours=2)),
+                order("magnesium oxide", route=ORAL, started=ago(hours=2)),
+                False,
+            ),
+            # A course that was over is none.
+            (
+                ended_order("magnesium oxide", route=ORAL, ended=ago(hours=6)),
+                given("magnesium oxide", route=ORAL),
+                True,
+            ),
+            (given("magnesium sulfate", at=ago(hours=53) - MINUTE, route=IV), iv_magnesium(hours_ago=2), True),
+            (order("magnesium oxide", route=ORAL, as_needed=True), given("magnesium oxide", route=ORAL), True),
+            (order("magnesium sulfate", route=IV, single_dose=True), iv_magnesium(hours_ago=2), True),
+            # Another way in is another treatment.
+            (order("magnesium oxide", route=ORAL), iv_magnesium(hours_ago=2), True),
+            (iv_magnesium(hours_ago=26), given("magnesium oxide", route=ORAL), True),
+            # What does not replace magnesium is no course of it.
+            (order("magnesium hydroxide", route=ORAL), given("magnesium oxide", route=ORAL), True),
+        ],
+        ids=[
+            "a dose of the order",
+            "a second order",
+            "a dose of what is taken, start unknown",
+            "a daily infusion",
+            "48 h before the sample",
+            "an order of that day",
+            "renewed",
+            "over before the sample",
+            "a minute more than 48 h before the sample",
+            "as needed",
+            "single dose",
+            "oral, then by vein",
+            "by vein, then oral",
+            "antacid",
+        ],
+    )
+    def test_begun_is_what_was_not_running_at_the_sample_by_the_same_way(
+        self, before: Exposure, since: Exposure, begun: bool
+    ) -> None:
+        chart = picture(mg("1.4 mg/dL", hours_ago=5), before, since)
+        assert (since in chart.magnesium_begun_since_sample) is begun
 
     @pytest.mark.parametrize(
         ("exposure", "ordered"),

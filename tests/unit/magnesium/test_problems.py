@@ -165,6 +165,64 @@ class TestDaysAfterBirth:
     def test_so_does_a_pregnancy_that_has_ended(self, slug: str, ended: datetime, counts: bool) -> None:
         assert bool(read(problem(slug, onset=ago(days=280), until=ended)).pregnancy) is counts
 
+    @pytest.mark.parametrize("slug", ["pregnancy", "pre_eclampsia_eclampsia", "gestational_diabetes"])
+    @pytest.mark.parametrize(
+        ("onset", "counts"),
+        [(None, True), (ago(days=301) + MINUTE, True), (ago(days=301), True), (ago(days=301) - MINUTE, False)],
+    )
+    def test_one_left_open_on_the_list_counts_no_longer_than_a_pregnancy_lasts(
+        self, slug: str, onset: datetime | None, counts: bool
+    ) -> None:
+        assert bool(read(problem(slug, onset=onset)).pregnancy) is counts
+
+    @pytest.mark.parametrize(
+        ("onset", "born", "counts"),
+        [
+            (ago(days=100), ago(days=7), True),  # the days after
+            (ago(days=100), ago(days=7) - MINUTE, False),
+            (ago(days=100), on((NOW - timedelta(days=8)).date().isoformat()), False),
+            (ago(days=100), NOW + MINUTE, True),  # a date that has not come says nothing
+            (ago(days=100), None, True),
+            (None, ago(days=30), True),  # whether it came before is not known
+            (ago(days=30), ago(days=30), False),  # written down on the day of birth
+            (ago(days=23), ago(days=30), False),  # and in the days after
+            (ago(days=23) + MINUTE, ago(days=30), True),  # another one
+        ],
+    )
+    def test_an_open_one_ends_with_a_delivery_since(
+        self, onset: datetime | None, born: datetime | When | None, counts: bool
+    ) -> None:
+        birth = problem("delivery", onset=born)
+        assert bool(read(problem("pregnancy", onset=onset), birth).of("pregnancy")) is counts
+
+    def test_a_suspected_delivery_ends_nothing(self) -> None:
+        birth = problem("delivery", onset=ago(days=30), suspected=True)
+        assert read(problem("pregnancy", onset=ago(days=100)), birth).pregnancy
+
+
+class TestSuspected:
+    """clinical.md §1.8: unconfirmed or differential, shown only."""
+
+    @pytest.mark.parametrize(
+        "slug",
+        [
+            "myasthenia_gravis", "lambert_eaton", "av_block_high_grade", "av_block_unspecified", "sick_sinus_syndrome",
+            "bradycardia", "acute_kidney_injury", "oliguria", "dialysis", "ckd_stage_4", "ckd_stage_5", "esrd",
+        ],
+    )  # fmt: skip
+    def test_one_that_would_forbid_magnesium_is_named(self, slug: str) -> None:
+        fact = problem(slug, onset=NOW, suspected=True)
+        found = read(fact)
+        assert (found.suspected, found.by_slug) == ((fact,), {})
+
+    @pytest.mark.parametrize("slug", ["long_qt", "diarrhea", "gitelman_syndrome"])
+    def test_any_other_is_not(self, slug: str) -> None:
+        assert not read(problem(slug, suspected=True)).suspected
+
+    def test_nor_one_that_is_established_too_or_long_ago(self) -> None:
+        assert not read(problem("oliguria"), problem("oliguria", suspected=True)).suspected
+        assert not read(problem("acute_kidney_injury", onset=ago(days=15), suspected=True)).suspected
+
 
 @pytest.mark.parametrize(
     ("onset", "until", "counts"),

@@ -45,6 +45,13 @@ def a_day(millimoles: str) -> Quantity:
         (order("magnesium citrate", route=ORAL, dose_form="Oral Solution"), False),
         (order("magnesium citrate", route=ORAL, dose_form="Powder for Oral Suspension"), False),
         (order("magnesium citrate", dose_form="effervescent tablet"), False),
+        # Of an order without a form the name tells
+        (order("magnesium citrate", label="magnesium citrate 1.745 g/30 mL soln"), False),
+        (order("magnesium citrate", label="Mag citrate 296 mL BOTTLE"), False),
+        (order("magnesium citrate", label="Citroma", route=ORAL), False),
+        (order("magnesium citrate", label="Magnesium citrate 100 mg tablet", route=ORAL), True),
+        (order("magnesium citrate", label="magnesium citrate soln", route=IV), True),
+        (order("magnesium chloride", label="magnesium chloride oral soln", route=ORAL), True),
         # An injected solution is no bowel preparation
         (order("magnesium citrate", route=IV, dose_form="Injectable Solution"), True),
         # Multivitamins and other mixtures
@@ -55,7 +62,7 @@ def a_day(millimoles: str) -> Quantity:
         # Esomeprazole magnesium is esomeprazole
         (order("esomeprazole"), False),
     ],
-    ids=lambda p: f"{'+'.join(p.ingredients)} {p.route} {p.dose_form}" if isinstance(p, Exposure) else str(p),
+    ids=lambda p: f"{p.label} {p.route} {p.dose_form}" if isinstance(p, Exposure) else str(p),
 )
 def test_what_replaces_magnesium(product: Exposure, replaces: bool) -> None:
     assert magnesium_replacement(product) is replaces

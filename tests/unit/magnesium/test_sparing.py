@@ -120,14 +120,25 @@ class TestSafe:
     def test_potassium_is_known(self, potassium: list[Fact]) -> None:
         assert said(*PERSISTS, FUROSEMIDE, *potassium, KIDNEYS) == ()
 
+    @pytest.mark.parametrize(("other", "safe"), [("4.4", True), ("4.5", False), ("5.9", False)])
+    def test_of_two_potassium_results_of_one_moment_the_higher_counts(self, other: str, safe: bool) -> None:
+        both = (k("3.9 mmol/L", reference="Observation/a"), k(f"{other} mmol/L", reference="Observation/b"))
+        assert bool(said(*PERSISTS, FUROSEMIDE, *both, KIDNEYS)) is safe
+
     @pytest.mark.parametrize(("value", "safe"), [("45", True), ("44.9", False), (">60", True), (">30", False)])
     def test_egfr_surely_from_45(self, value: str, safe: bool) -> None:
         assert bool(said(*PERSISTS, FUROSEMIDE, POTASSIUM, egfr(value))) is safe
 
     @pytest.mark.parametrize(
         "kidneys",
-        [[], [egfr("60", days_ago=91)], [KIDNEYS, acute("acute_kidney_injury")], [KIDNEYS, problem("dialysis")]],
-        ids=["unknown", "too old", "acute injury", "dialysis"],
+        [
+            [],
+            [egfr("60", days_ago=91)],
+            [KIDNEYS, acute("acute_kidney_injury")],
+            [KIDNEYS, problem("dialysis")],
+            [egfr("90", days_ago=5), unreadable(Analyte.CREATININE, hours_ago=1)],
+        ],
+        ids=["unknown", "too old", "acute injury", "dialysis", "a newer creatinine cannot be read"],
     )
     def test_kidneys_that_can_bear_it(self, kidneys: list[Fact]) -> None:
         assert said(*PERSISTS, FUROSEMIDE, POTASSIUM, *kidneys) == ()

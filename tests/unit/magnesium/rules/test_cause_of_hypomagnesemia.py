@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from magnesium.facts import Analyte, LabResult
+from magnesium.facts import Analyte, LabResult, Need
 from magnesium.moment import When
 from magnesium.rules.cause_of_hypomagnesemia import judge
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown
@@ -193,6 +193,19 @@ class TestSilence:
         assert any(line.startswith("Under 18") for line in finding(LOW, patient=aged(10)).act)
 
 
+@pytest.mark.parametrize(
+    ("seen", "where"),
+    [
+        ({}, "on record"),
+        ({"unavailable": frozenset({Need.CONDITIONS})}, "in the data at hand"),
+        ({"partial": frozenset({Need.MEDICATIONS})}, "in the data at hand"),
+    ],
+    ids=["everything", "not the problem list", "not every drug"],
+)
+def test_what_could_not_be_looked_at_is_not_said_to_be_absent(seen: dict[str, Any], where: str) -> None:
+    assert finding(LOW, **seen).what[0].endswith(f"; no wasting drug and no gut condition {where}.")
+
+
 class TestUrineOfADay:
     """clinical.md §1.3: more than 1 mmol a day with low magnesium and none given is renal wasting."""
 
@@ -230,7 +243,7 @@ class TestUrineOfADay:
 
 @pytest.mark.parametrize(
     ("kidneys", "said"),
-    [([problem("ckd_stage_5")], "chronic kidney disease of stage 4 or 5"), ([], "kidney function unknown or too old")],
+    [([problem("ckd_stage_5")], "chronic kidney disease of stage 4 or 5"), ([], "no eGFR from creatinine 1 mg/dL")],
 )
 def test_kidney_function_without_an_egfr_is_said_in_words(kidneys: list[Fact], said: str) -> None:
     samples = (urine_creatinine("100 mg/dL"), creatinine("1 mg/dL"), urine_mg("0.7 mg/dL"))

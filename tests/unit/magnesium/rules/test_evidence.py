@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from magnesium.advice import replace_magnesium
 from magnesium.facts import Analyte
 from magnesium.picture import ClinicalPicture
 from magnesium.rules import (
@@ -216,6 +217,48 @@ def test_every_limit_of_the_rule_is_named(judge: Judge, found: list[Fact], thres
     ("judge", "found"),
     [
         (arrhythmia_risk.judge, [LOW_MG, DIGOXIN]),
+        (hypomagnesemia.judge, [LOW_MG, LOW_K]),
+        (hypocalcemia.judge, [LOW_CA, ALBUMIN, LOW_MG]),
+        (magnesium_wasting_drug.judge, [LOW_MG, FUROSEMIDE_DRAFT]),
+    ],
+)
+def test_an_order_that_the_kidneys_hold_back_is_named_with_the_reason(judge: Judge, found: list[Fact]) -> None:
+    assert evidence(judge, *found, POOR).held_back == ("magnesium-oral: eGFR below 30",)
+
+
+@pytest.mark.parametrize(
+    ("judge", "found"),
+    [
+        (arrhythmia_risk.judge, [LOW_MG, LOW_K, DIGOXIN]),
+        (refractory_hypokalemia.judge, [LOW_K, EARLIER_K, KCL, LOW_MG]),
+        (hypokalemia.judge, [LOW_K, LOW_MG]),
+    ],
+)
+def test_so_is_the_potassium_that_a_low_potassium_calls_for(judge: Judge, found: list[Fact]) -> None:
+    assert evidence(judge, *found, POOR).held_back == (
+        "magnesium-oral: eGFR below 30",
+        "potassium: kidney function impaired or unknown",
+    )
+
+
+@pytest.mark.parametrize(
+    ("judge", "found"),
+    [
+        (arrhythmia_risk.judge, [LOW_K, KCL, DIGOXIN]),
+        (refractory_hypokalemia.judge, [LOW_K, EARLIER_K, KCL]),
+        (hypokalemia.judge, [LOW_K, KCL]),
+    ],
+)
+def test_potassium_that_is_ordered_already_is_the_reason_where_no_guard_has_one(
+    judge: Judge, found: list[Fact]
+) -> None:
+    assert evidence(judge, *found, HEALTHY).held_back == ("potassium: potassium is already ordered or given",)
+
+
+@pytest.mark.parametrize(
+    ("judge", "found"),
+    [
+        (arrhythmia_risk.judge, [LOW_MG, DIGOXIN]),
         (hypomagnesemia.judge, [LOW_MG]),
         (refractory_hypokalemia.judge, [LOW_K, EARLIER_K, KCL, LOW_MG]),
         (hypokalemia.judge, [LOW_K, LOW_MG]),
@@ -223,8 +266,12 @@ def test_every_limit_of_the_rule_is_named(judge: Judge, found: list[Fact], thres
         (magnesium_wasting_drug.judge, [LOW_MG, FUROSEMIDE_DRAFT]),
     ],
 )
-def test_an_order_that_the_kidneys_hold_back_is_named_with_the_reason(judge: Judge, found: list[Fact]) -> None:
-    assert evidence(judge, *found, POOR).held_back == ("magnesium-oral: eGFR below 30",)
+def test_a_rule_that_says_how_to_replace_magnesium_marks_it_as_the_plan(judge: Judge, found: list[Fact]) -> None:
+    chart = picture(*found, HEALTHY)
+    verdict = judge(chart)
+    assert isinstance(verdict, Finding)
+    assert verdict.plan == replace_magnesium(chart).plan
+    assert set(verdict.plan) <= set(verdict.act)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from magnesium.facts import Analyte
 from magnesium.rules.hypocalcemia import judge
-from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic
+from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown
 from tests.builders import (
     HEALTHY_KIDNEYS,
     INPATIENT,
@@ -133,6 +133,19 @@ class TestSilence:
     @pytest.mark.parametrize("found", [[], [ionized("1.2 mmol/L")], [ionized("1.0 mmol/L", days_ago=15)]])
     def test_calcium_not_low_or_not_current(self, found: list[Fact]) -> None:
         assert judge(picture(LOW_MG, *found)) == quiet("no current calcium is low")
+
+    @pytest.mark.parametrize(
+        "newest",
+        [
+            ionized("0.75 mmol/L", hemolyzed="contaminated"),
+            unreadable(Analyte.CALCIUM_TOTAL),
+            unreadable(Analyte.CALCIUM_IONIZED),
+        ],
+    )
+    @pytest.mark.parametrize("before", [[], [ionized("1.2 mmol/L", hours_ago=5)]], ids=["alone", "after a normal one"])
+    def test_a_newest_calcium_that_cannot_be_used_is_not_called_normal(self, before: list[Fact], newest: Fact) -> None:
+        verdict = judge(picture(LOW_MG, *before, newest))
+        assert verdict == Unknown(Topic.HYPOCALCEMIA, "the newest calcium could not be read")
 
     def test_palliative_care_below_critical(self) -> None:
         palliative = problem("palliative_care")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from magnesium.facts import Analyte
+from magnesium.facts import Analyte, Exposure
 from magnesium.rules.hypokalemia import judge
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown
 from tests.builders import (
@@ -23,6 +23,7 @@ from tests.builders import (
     order,
     picture,
     problem,
+    quantity,
     unreadable,
 )
 
@@ -120,6 +121,20 @@ def test_potassium_is_proposed_only_where_the_guard_lets_it_and_none_is_ordered(
 )
 def test_is_silent_or_cannot_tell(potassium: list[Fact], verdict: Quiet | Unknown) -> None:
     assert judge(picture(*potassium)) == verdict
+
+
+def fluid(daily: str = "") -> Exposure:
+    """A maintenance fluid with potassium, where the order says how much a day with that."""
+    amount = quantity(Analyte.MAGNESIUM_URINE_24H, f"{daily} mmol/d") if daily else None
+    return order("potassium chloride", days_ago=2, other_ingredients=True, daily_amount=amount)
+
+
+@pytest.mark.parametrize(("daily", "shown"), [("", True), ("19.9", True), ("20", False)])
+def test_potassium_in_a_fluid_is_shown_where_it_does_not_count_as_replacement(daily: str, shown: bool) -> None:
+    line = "Not counted as potassium replacement, not known to give 20 mmol/d: "
+    found = finding(LOW_K, LOW_MG, fluid(daily))
+    assert any(said.startswith(f"{line}potassium chloride (since 12 Mar 2026") for said in found.what) is shown
+    assert (fluid(daily) in found.evidence.facts) is shown
 
 
 class TestOrderHooks:

@@ -112,7 +112,7 @@ class TestTable:
         assert finding(BORDERLINE, *company).what[1:] == reasons
 
     def test_of_a_low_value_it_is_not_said(self) -> None:
-        assert finding(LOW, problem("long_qt"), order("sotalol")).what == ("Mg 1.4 mg/dL (14 Mar 2026 10:00).",)
+        assert finding(LOW, problem("long_qt"), order("sotalol")).what == ("Mg 1.4 mg/dL (14 Mar 2026 10:00), low.",)
 
     @pytest.mark.parametrize(
         "company",
@@ -163,7 +163,7 @@ class TestWhatItSays:
         found = finding(mg("1.3 mg/dL", days_ago=3), LOW, k("3.2 mmol/L"), HEALTHY_KIDNEYS)
         assert found.summary == "Low magnesium: Mg 1.4 mg/dL (14 Mar 2026 10:00)"
         assert found.what == (
-            "Mg 1.4 mg/dL (14 Mar 2026 10:00); before: Mg 1.3 mg/dL (11 Mar 2026 12:00).",
+            "Mg 1.4 mg/dL (14 Mar 2026 10:00), low; before: Mg 1.3 mg/dL (11 Mar 2026 12:00).",
             "Also low: K 3.2 mmol/L (14 Mar 2026 12:00).",
         )
 
@@ -259,8 +259,16 @@ class TestAgingResult:
     def test_counts_one_step_lower_and_asks_for_a_recheck(self) -> None:
         found = finding(mg("1.1 mg/dL", days_ago=4), HEALTHY_KIDNEYS, setting=INPATIENT)
         assert found.indicator is WARNING
-        assert "This result is older than 72 h: recheck." in found.act
-        assert found.proposals.count(Proposal.SERUM_MAGNESIUM) == 1
+        assert found.act[:2] == (
+            "This magnesium is older than 72 h: recheck.",
+            "Still severe: intravenous magnesium per local protocol; until then oral.",
+        )
+        assert found.proposals == (Proposal.SERUM_MAGNESIUM, Proposal.MAGNESIUM_ORAL)
+        assert "magnesium-intravenous-without-dose: the magnesium is older than 72 h" in found.evidence.held_back
+
+    def test_a_borderline_one_asks_for_a_recheck_too(self) -> None:
+        found = finding(mg("1.65 mg/dL", days_ago=4), order("digoxin"), setting=INPATIENT)
+        assert "This magnesium is older than 72 h: recheck." in found.act
 
     def test_an_outpatient_result_of_that_age_is_current(self) -> None:
         assert indicator(mg("1.1 mg/dL", days_ago=4)) is CRITICAL
@@ -305,12 +313,30 @@ class TestPopulations:
             ("0.9699 mg/dL", CRITICAL),
             ("0.80 mEq/L", WARNING),
             ("0.79 mEq/L", CRITICAL),
+            ("<0.5 mmol/L", WARNING),
+            ("<=0.40 mmol/L", WARNING),
+            ("<0.40 mmol/L", CRITICAL),
         ],
     )
     def test_known_gitelman_or_bartter_is_at_most_a_warning_from_0_4(
         self, slug: str, sent: str, shown: Indicator
     ) -> None:
         assert indicator(mg(sent), problem(slug)) is shown
+
+    @pytest.mark.parametrize(
+        ("sent", "line"),
+        [
+            ("<0.5 mmol/L", "Reported as <0.5 mmol/L, may be below 0.40 mmol/L: confirm the value."),
+            ("<1.2 mg/dL", "Reported as <1.2 mg/dL, may be below 0.97 mg/dL: confirm the value."),
+            ("<0.6 mmol/L", "Reported as <0.6 mmol/L, may be severe."),
+            ("<0.40 mmol/L", None),
+            ("0.45 mmol/L", None),
+        ],
+    )
+    def test_a_bound_in_gitelman_says_that_the_value_may_be_lower(self, sent: str, line: str | None) -> None:
+        said = [text for text in finding(mg(sent), problem("gitelman_syndrome")).what if text.startswith("Reported as")]
+        assert said == ([line] if line else [])
+        assert not any("0.40" in text for text in finding(mg("<0.5 mmol/L")).what)
 
     @pytest.mark.parametrize("sample", [SEVERE, LOW], ids=["severe", "low"])
     def test_under_18_it_is_information_without_orders(self, sample: LabResult) -> None:

@@ -204,6 +204,11 @@ class TestSilence:
     def test_another_test_that_is_ordered_does_not_count(self) -> None:
         assert due(order("gentamicin"), ordered_test(Analyte.POTASSIUM, at=NOW))
 
+    def test_a_newer_magnesium_that_could_not_be_read_is_named(self) -> None:
+        said = "A newer magnesium could not be read: look it up in the chart or repeat it."
+        assert finding(order("gentamicin"), mg("1.9 mg/dL", days_ago=20), unreadable(hours_ago=5)).act[1] == said
+        assert said not in finding(order("gentamicin"), mg("1.9 mg/dL", days_ago=20)).act
+
     def test_the_shortest_interval_that_is_due_decides(self) -> None:
         drugs = (order("gentamicin"), order("tacrolimus"))
         assert due(*drugs, ordered_test(at=ago(days=4)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from magnesium.facts import Patient, Sex
 from magnesium.rules.magnesium_safety import judge
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic
 from tests.builders import (
@@ -66,7 +67,8 @@ class TestLevels:
             ("2.1 mEq/L", None, None), ("2.11 mEq/L", WARNING, None), ("3.99 mEq/L", WARNING, None),
             ("4.0 mEq/L", CRITICAL, None), ("7.0 mEq/L", CRITICAL, None), ("7.01 mEq/L", CRITICAL, CRITICAL),
             ("2.0 mg/dL", None, None), ("1.1 mg/dL", None, None), ("1.6 mg/dL", None, None),
-            (">2.0 mg/dL", None, None), (">3.0 mg/dL", WARNING, None), (">=4.8 mg/dL", CRITICAL, None),
+            (">2.0 mg/dL", None, None), (">3.0 mg/dL", WARNING, WARNING), (">=4.8 mg/dL", CRITICAL, WARNING),
+            (">8 mg/dL", CRITICAL, WARNING), (">=8.4 mg/dL", CRITICAL, WARNING), (">3.4 mmol/L", CRITICAL, WARNING),
             (">8.4 mg/dL", CRITICAL, CRITICAL), ("<5.0 mg/dL", None, None),
         ],
     )  # fmt: skip
@@ -121,6 +123,24 @@ class TestKidney:
         assert shown.indicator is WARNING
         assert shown.summary == f"Magnesium in force (magnesium oxide) with {reason}"
         assert shown.what[-1].startswith(f"Kidney: {reason}")
+
+    @pytest.mark.parametrize(
+        ("found", "patient", "reason"),
+        [
+            ([creatinine("6.0 mg/dL")], aged(60, Sex.UNKNOWN), "eGFR <=10.0 mL/min/1.73m2"),
+            ([creatinine(">10 mg/dL")], aged(60), "eGFR <4.1 mL/min/1.73m2"),
+        ],
+        ids=["sex unknown", "a bound"],
+    )
+    def test_a_creatinine_that_is_surely_poor_is_enough(self, found: list[Fact], patient: Patient, reason: str) -> None:
+        shown = finding(OXIDE, *found, patient=patient)
+        assert (shown.indicator, shown.summary) == (WARNING, f"Magnesium in force (magnesium oxide) with {reason}")
+
+    @pytest.mark.parametrize(("days", "shown"), [(14, WARNING), (15, None), (60, None)])
+    def test_an_injury_shown_by_creatinine_counts_for_14_days(self, days: int, shown: Indicator | None) -> None:
+        risen = (creatinine("1.0 mg/dL", days_ago=days + 2), creatinine("1.6 mg/dL", days_ago=days))
+        assert indicator(OXIDE, *risen) is shown
+        assert picture(OXIDE, *risen).guard.permits(Proposal.MAGNESIUM_ORAL) == ()
 
     @pytest.mark.parametrize("found", [[egfr("30")], [egfr("31")], [egfr(">60")], [problem("oliguria")], []])
     def test_that_clears_it_or_is_unknown_is_silent(self, found: list[Fact]) -> None:
@@ -193,11 +213,13 @@ class TestOrderHooks:
         assert indicator(TOXIC, draft("magnesium oxide")) is CRITICAL
         assert indicator(TOXIC, draft("magnesium oxide", single_dose=True)) is CRITICAL
 
-    def test_a_draft_as_needed_is_information(self) -> None:
+    def test_a_draft_as_needed_is_at_most_a_warning(self) -> None:
         as_needed = draft("magnesium hydroxide", as_needed=True)
         found = finding(mg("9.0 mg/dL"), as_needed)
-        assert found.indicator is INFO
+        assert found.indicator is WARNING
         assert ANTIDOTE in found.act
+        assert indicator(HIGH, as_needed) is WARNING
+        assert indicator(egfr("20"), as_needed) is WARNING
         assert indicator(TOXIC, as_needed, draft("magnesium oxide")) is CRITICAL
 
     def test_an_oral_draft_in_pregnancy_is_no_obstetric_therapy(self) -> None:
@@ -237,6 +259,11 @@ class TestWhatItSays:
         assert ANTIDOTE in finding(TOXIC, OXIDE).act
         assert ANTIDOTE not in finding(HIGH, OXIDE).act
         assert ANTIDOTE in finding(mg("9.0 mg/dL"), INFUSION, PREGNANT).act
+
+    def test_of_obstetric_magnesium_that_a_bound_may_be_too_high(self) -> None:
+        found = finding(mg(">8 mg/dL"), INFUSION, PREGNANT, HEALTHY_KIDNEYS)
+        assert found.summary.endswith("with Mg >8 mg/dL, may be above 8.4 mg/dL")
+        assert found.act == ("Obstetric magnesium: ask for the exact value now; reflexes, breathing, urine output.",)
 
     def test_with_digoxin_calcium_is_given_slowly(self) -> None:
         caution = "Digoxin in force: give IV calcium slowly, on a monitor."

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from magnesium.drugs import drugs
-from magnesium.facts import Exposure, Match, Route, Source
+from magnesium.facts import Analyte, Exposure, Match, Route, Source
 from magnesium.rules.magnesium_wasting_drug import _baseline_wanted, judge
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic
 from tests.builders import (
@@ -30,6 +30,7 @@ from tests.builders import (
     k,
     mg,
     order,
+    ordered_test,
     picture,
     problem,
     qtc,
@@ -377,6 +378,8 @@ class TestAgingMagnesium:
         found = finding(mg(sent, days_ago=4), draft(drug), setting=INPATIENT)
         assert found.indicator is shown
         assert Proposal.SERUM_MAGNESIUM in found.proposals
+        assert "This magnesium is older than 72 h: recheck." in found.act
+        assert "Check serum magnesium." not in found.act
 
     @pytest.mark.parametrize("sent", ["1.4 mg/dL", "1.6 mg/dL"])
     def test_a_borderline_one_is_never_louder_than_a_low_one(self, sent: str) -> None:
@@ -552,6 +555,24 @@ def test_a_newer_magnesium_that_could_not_be_read_is_said_once(found: list[Fact]
     assert finding(*found, unreadable(), HEALTHY_KIDNEYS).act.count(said) == 1
 
 
+@pytest.mark.parametrize(
+    ("ordered", "asked"),
+    [
+        ([], True),
+        ([ordered_test()], False),
+        ([ordered_test(at=ago(days=2))], False),
+        ([ordered_test(at=ago(days=2, minutes=1))], True),
+        ([ordered_test(at=ago(days=-2))], False),
+        ([ordered_test(at=ago(days=-2, minutes=-1))], True),
+        ([ordered_test(Analyte.POTASSIUM)], True),
+    ],
+    ids=["nothing", "without a time", "2 d ago", "longer ago", "due in 2 d", "due later", "another test"],
+)
+def test_no_baseline_is_asked_for_that_is_ordered_already(ordered: list[Fact], asked: bool) -> None:
+    assert (indicator(draft("cisplatin"), *ordered) is INFO) is asked
+    assert indicator(LOW, draft("cisplatin"), *ordered) is WARNING
+
+
 def test_the_site_s_interval_decides_whether_a_baseline_is_asked_for(tmp_path: Path) -> None:
     own = site_policy(tmp_path, "[drug_times.platinum]\ninterval_days = 7\nreviewed = 2026-12-01\n")
     week_old = mg("2.0 mg/dL", days_ago=8)
@@ -576,9 +597,20 @@ def test_the_site_s_interval_decides_whether_a_baseline_is_asked_for(tmp_path: P
         (ended_order("gentamicin", route=Route.UNKNOWN), ()),
         (order("gentamicin", route=Route.LOCAL), ()),
         (order("carboplatin", route=Route.UNKNOWN), ()),
+        (order("tacrolimus", days_ago=400), None),
+        (
+            order("tacrolimus", days_ago=401),
+            ("Also reported with low magnesium: tacrolimus (ordered more than 400 d ago, still taken?).",),
+        ),
+        (order("tacrolimus", days_ago=401, as_needed=True), ()),
+        (order("tacrolimus", days_ago=401, single_dose=True), ()),
+        (order("tacrolimus", days_ago=500, ended=ago(days=401)), ()),
+        (ended_order("tacrolimus", days_ago=401), ()),
+        (order("amiloride", days_ago=401), ()),
     ],
 )
-def test_what_is_only_reported_is_shown_and_makes_no_card(drug: Exposure, said: tuple[str, ...]) -> None:
-    """clinical.md §1.7: shown only."""
-    assert finding(LOW, order("furosemide"), drug).what[2:] == said
-    assert indicator(LOW, drug) is None
+def test_what_is_only_reported_is_shown_and_makes_no_card(drug: Exposure, said: tuple[str, ...] | None) -> None:
+    """clinical.md §1.7: shown only; None: in force, and judged."""
+    shown = [line for line in finding(LOW, order("furosemide"), drug).what if line.startswith("Also reported")]
+    assert shown == list(said or ())
+    assert (indicator(LOW, drug) is None) is (said is not None)

@@ -240,7 +240,7 @@ class TestCause:
     @pytest.mark.parametrize(
         ("more", "when"),
         [
-            ([], "before giving magnesium"),
+            ([], "before giving magnesium if that delays nothing"),
             ([given("magnesium oxide", route=ORAL)], "two days after the last magnesium"),
         ],
     )

@@ -97,6 +97,15 @@ class TestMagnesiumLow:
         (why,) = found.why
         assert "ROMK" in why
 
+    def test_shows_potassium_that_does_not_count_as_replacement(self) -> None:
+        fluid = order("potassium chloride", days_ago=2, other_ingredients=True)
+        found = finding("3.2", LOW, fluid)
+        line = (
+            "Not counted as potassium replacement, not known to give 20 mmol/d: potassium chloride (since 12 Mar 2026)."
+        )
+        assert line in found.what
+        assert fluid in found.evidence.facts
+
     def test_names_the_earlier_result_and_what_it_resisted(self) -> None:
         found = finding("3.2", LOW)
         assert found.what[:2] == (
