@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from magnesium.drugs import had_by, members
+from magnesium.drugs import had_by, of_class
 from magnesium.facts import Exposure, ExposureKind, LabResult, PatientFacts, Route
 from magnesium.policy import Policy
 
@@ -24,11 +24,6 @@ _ANTACID_SALTS = frozenset(
 _LIQUID_FORMS = ("solution", "liquid", "suspension", "powder", "effervescent")
 INJECTED = frozenset({Route.INTRAVENOUS, Route.PARENTERAL})
 """Routes that reach the blood at once, or nearly so."""
-
-
-def of_class(exposure: Exposure, code: str) -> bool:
-    """Whether a product systemically holds an ingredient of a class."""
-    return any(drug.drug_class.code == code for drug in members(exposure))
 
 
 def magnesium_load(exposure: Exposure) -> bool:
