@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
@@ -123,6 +125,22 @@ def test_after_a_kill_it_goes_on_where_it_was(many: Path, tmp_path: Path, monkey
     assert {path: path.stat().st_mtime_ns for path in done} == done
     run(many, tmp_path / "whole")
     assert tables(tmp_path / "out") == tables(tmp_path / "whole")
+
+
+def kill_a_worker() -> None:
+    while not (workers := multiprocessing.active_children()):
+        time.sleep(0.01)
+    workers[0].kill()
+
+
+def test_a_worker_that_is_killed_is_told_with_what_to_do(many: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as beside:
+        beside.submit(kill_a_worker)
+        ran = CliRunner().invoke(evaluate, [str(many), "--out", str(tmp_path), "--jobs", "2"])
+    assert ran.exit_code == 1
+    assert "A worker process was killed" in ran.output
+    assert "start again" in ran.output
+    assert run(many, tmp_path)
 
 
 def test_after_a_kill_spark_goes_on_where_it_was(
