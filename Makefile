@@ -108,7 +108,7 @@ LOCK = env -u UV_FIND_LINKS UV_CUSTOM_COMPILE_COMMAND='make lock' \
     --generate-hashes --no-emit-index-url --no-emit-find-links $(ARGS)
 .PHONY: lock
 lock: $(VENV)/dev.stamp ## Pin and hash what pyproject.toml asks for
-	@$(LOCK) pyproject.toml --output-file requirements/runtime.txt
+	@$(LOCK) pyproject.toml --extra redis --output-file requirements/runtime.txt
 	@$(LOCK) pyproject.toml --group dev --extra evaluate --extra otel --extra redis --constraint requirements/runtime.txt \
 	    --output-file requirements/dev.txt
 	@$(LOCK) pyproject.toml --extra spark --constraint requirements/dev.txt --output-file requirements/spark.txt

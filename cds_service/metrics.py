@@ -27,7 +27,7 @@ PREFIX: Final = "magnesium_cds"
 OTHER: Final = "other"
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
-# Seconds. The specification wants an answer within half a second; without fetching we need a few milliseconds.
+# Seconds. The specification wants an answer within half a second; without fetching we need a fiftieth of one.
 _REQUEST_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _QUERY_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 _REASONS: Final = frozenset(map(str, Unreadable))

@@ -53,6 +53,8 @@ def _members(value: dict[str, Any] | list[Any], max_depth: int) -> int:
                 count += len(outer)
             for inner in outer.values() if type(outer) is dict else outer:
                 kind = type(inner)
+                if kind is str:  # most are
+                    continue
                 if kind is dict or kind is list:
                     inside.append(inner)
                 elif kind is int and inner.bit_length() > _MOST_BITS:

@@ -28,7 +28,7 @@
 | ``RETENTION_DAYS`` | what is older is removed by ``magnesium-cds db purge`` | 365 |
 | ``INSIGHT_TOKEN_FILE`` | file with the token that opens ``/insight``; without it production has no such page | none |
 | ``REDIS`` | ``redis://…`` for rate limits and used tokens, shared by all workers | none |
-| ``PROXY_NETWORKS`` | addresses of the TLS proxies whose certificate header is believed | none |
+| ``PROXY_NETWORKS`` | addresses of the TLS proxies whose certificate header and ``X-Forwarded-For`` are believed | none |
 | ``CERTIFICATE_HEADER`` | their header with the SHA-256 of the client's certificate | X-Client-Cert-Sha256 |
 | ``DEV_NETWORKS`` | who may call in the dev profile beside this machine, ``172.16.0.0/12`` in a container | none |
 

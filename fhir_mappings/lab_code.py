@@ -76,7 +76,7 @@ def _by_standard(standard: list[tuple[LabConcept, Coding]], words: str) -> LabTe
     for lab, coding in sorted(standard, key=_by_coding):
         analyte = _ANALYTES.get(lab.analyte)
         if analyte is not None and analyte not in found:
-            named = coding._replace(display=coding.display or words or lab.name)
+            named = Coding(coding.system, coding.code, coding.display or words or lab.name)
             found[analyte] = LabTest(analyte, named, Match.STANDARD_CODE, _POST_DIALYSIS in qualifiers)
     # A second code for something that is of no interest here is a contradiction too.
     contradiction = len({lab.analyte for lab, _ in standard}) > 1

@@ -19,8 +19,8 @@ from fhir_mappings.unreadable import Unreadable
 from magnesium.facts import Analyte, LabResult, Source, Unusable
 from magnesium.moment import When
 
-_USED = frozenset({"final", "amended", "corrected"})
 _USED_MARKED = frozenset({"preliminary", "unknown", ""})
+_USED = _USED_MARKED | {"final", "amended", "corrected"}
 _GONE = frozenset({"entered-in-error", "cancelled"})
 _NOT_YET = frozenset({"registered", "specimen-in-process"})
 
@@ -76,7 +76,7 @@ def _results(
     test = tests[0]
     value, as_sent = read_value(holder, test.analyte)
     source = _source(resource, holder, test, as_sent)
-    if status not in _USED | _USED_MARKED:
+    if status not in _USED:
         yield Unusable(source, Unreadable.UNKNOWN_STATUS, status, test.analyte, when)
     elif isinstance(value, Unreadable):
         yield Unusable(source, value, as_sent, test.analyte, when)

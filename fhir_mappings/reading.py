@@ -7,6 +7,7 @@ one, and the other way round: real systems send both (``docs/decisions``, incomi
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -112,11 +113,13 @@ def codes(value: Any) -> frozenset[str]:
 
 def phrases(value: Any) -> list[str]:
     """Return what a concept says in words: its text and the displays of its codings."""
-    if value is None:
-        return []
+    return [] if value is None else words_of(value, codings(value))
+
+
+def words_of(value: Any, found: Iterable[Coding]) -> list[str]:
+    """Return what a concept says in words, as ``phrases`` does, where its codings have been found already."""
     written = [text(item.get("text")) for item in objects(value) if "text" in item]
-    shown = [coding.display for coding in codings(value)]
-    return [words for words in (*written, *shown) if words]
+    return [words for words in (*written, *(coding.display for coding in found)) if words]
 
 
 def reference(value: Any) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from fhir_mappings.pool import Pool
-from fhir_mappings.reading import Resource, codings, first, phrases, reference, text
+from fhir_mappings.reading import Resource, codings, first, reference, text, words_of
 
 # HL7 table 0493 and v3 interpretation: the code alone says it.
 _CODES = {"HEM": "hemolyzed", "CON": "contaminated"}
@@ -69,7 +69,7 @@ def _said(value: object, local: AbstractSet[tuple[str, str]]) -> str:
     found = codings(value)
     said = next((_CODES[coding.code] for coding in found if coding.code in _CODES), "")
     said = said or next((_MARKED for coding in found if (coding.system, coding.code) in local), "")
-    return said or next((word for words in phrases(value) if (word := suspicious_word(words))), "")
+    return said or next((word for words in words_of(value, found) if (word := suspicious_word(words))), "")
 
 
 def suspicious_word(words: str) -> str:

@@ -20,9 +20,11 @@ _INVISIBLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-
 _COMPARATOR = re.compile(r"(?<![-=<>])([<>]=?)\s*(?=[.\d])")
 _WORDS = {"<": "below ", "<=": "at most ", ">": "above ", ">=": "at least "}
 _BRACKETS = str.maketrans("<>", "\u2039\u203a")
-_MEANING = re.compile(r"[\\`*_\[\]~|]|&(?=#?\w+;)")
+# Both begin with one character out of few, whatever else they ask for: lines that hold none of these, as most do, are
+# passed over quickly.
+_MEANING = re.compile(r"[\\`*_\[\]~|&](?:(?<!&)|(?=#?\w+;))")
 _BLOCK = re.compile(r"\d{1,9}(?=[.)](?:\s|$))|(?=[-+#]+(?:\s|$))")
-_ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)")
+_ADDRESS = re.compile(r"(?i)/(?<=:/)(?=/)|\.(?<=www\.)")
 _LONGEST = 500
 
 
@@ -53,7 +55,7 @@ def section(title: str, lines: Iterable[str]) -> str:
 def escaped(line: str) -> str:
     """Return ``line`` as markdown that shows exactly it; a record's endless text is cut."""
     safe = _MEANING.sub(r"\\\g<0>", shortened(one_line(line), _LONGEST))
-    safe = _ADDRESS.sub(" ", safe)
+    safe = _ADDRESS.sub(r" \g<0>", safe)
     if block := _BLOCK.match(safe):
         # "- 2024. seen" would number it, "- # seen" would make it a headline.
         safe = f"{safe[: block.end()]}\\{safe[block.end() :]}"

@@ -33,7 +33,6 @@ from magnesium.status import acting, possible
 from magnesium.urine import (
     DailyMagnesiumReading,
     read_ttkg,
-    read_urine_calcium,
     read_urine_potassium,
 )
 from magnesium.verdict import Fact
@@ -143,7 +142,9 @@ class _Findings:
 
     def held(self, cause: Cause) -> tuple[InForce, ...]:
         """Return what the patient has, or had lately, of the drugs that a cause requires."""
-        names = {f.removeprefix("drug:") for entry in cause.requires for f in entry if cause.group is Group.DRUG}
+        if cause.group is not Group.DRUG:
+            return ()
+        names = {finding.removeprefix("drug:") for entry in cause.requires for finding in entry}
         regimen = self.picture.regimen.in_force
         return tuple(i for i in regimen if i.drug.drug_class.code in names or i.drug.ingredient in names)
 
@@ -228,7 +229,7 @@ def _daily_magnesium(picture: ClinicalPicture) -> _Entries:
 
 
 def _urine_calcium(picture: ClinicalPicture) -> _Entries:
-    calcium = read_urine_calcium(picture.facts, picture.policy, picture.as_of)
+    calcium = picture.urine_calcium
     if calcium is not None and calcium.level is not None:
         yield f"urine_calcium:{calcium.level.value}", f"Ca/Cr {calcium.text}", calcium.results
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate
 
 from magnesium.facts import Exposure, ExposureKind, ExposureStatus, PatientFacts, Route
@@ -198,11 +198,26 @@ def _class_of(ingredient: str, code: str) -> DrugClass:
 
 def members(exposure: Exposure) -> tuple[Drug, ...]:
     """Return the drugs of the tables that a product systemically exposes the patient to."""
-    if exposure.route in {Route.LOCAL, Route.UNKNOWN}:
+    return _members(exposure.ingredients, exposure.route)
+
+
+@lru_cache(maxsize=4096)
+def _members(ingredients: tuple[str, ...], route: Route) -> tuple[Drug, ...]:
+    if route in {Route.LOCAL, Route.UNKNOWN}:
         return ()
     table = drugs()
-    found = (role for name in exposure.ingredients if name in table for role in table[name].roles)
-    return tuple(role for role in found if role.given_by(exposure.route))
+    found = (role for name in ingredients if name in table for role in table[name].roles)
+    return tuple(role for role in found if role.given_by(route))
+
+
+def of_class(exposure: Exposure, code: str) -> bool:
+    """Whether a product systemically exposes the patient to a drug of a class."""
+    return code in _class_codes(exposure.ingredients, exposure.route)
+
+
+@lru_cache(maxsize=4096)
+def _class_codes(ingredients: tuple[str, ...], route: Route) -> frozenset[str]:
+    return frozenset(drug.drug_class.code for drug in _members(ingredients, route))
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +350,7 @@ def course_start(exposures: Iterable[Exposure], code: str, policy: Policy, at: d
 
     None if a record in the chain does not say when it began.
     """
-    records = [e for e in exposures if any(d.drug_class.code == code for d in members(e)) and _continuous(e)]
+    records = [e for e in exposures if of_class(e, code) and _continuous(e)]
     if any(e.start is None and e.status is ExposureStatus.ACTIVE for e in records):
         return None
     begun = sorted(

@@ -5,8 +5,10 @@ The readers in ``fhir_mappings`` make these from FHIR; the rules read nothing el
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from magnesium.moment import When
 from magnesium.quantity import Quantity
@@ -273,7 +275,7 @@ class Ordering:
     """All drafted drugs; ``selected`` marks those the hook is about."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PatientFacts:
     """Everything the rules may read about one patient."""
 
@@ -289,3 +291,11 @@ class PatientFacts:
     """Groups of data that could not be looked at: unknown is not no."""
     partial: frozenset[Need] = field(default_factory=frozenset)
     """Groups of which only a part arrived (more pages exist)."""
+
+    @cached_property
+    def labs_by_analyte(self) -> Mapping[Analyte, tuple[LabResult, ...]]:
+        """The results of each analyte that has any, in the order of ``labs``."""
+        found: dict[Analyte, list[LabResult]] = {}
+        for result in self.labs:
+            found.setdefault(result.analyte, []).append(result)
+        return {analyte: tuple(results) for analyte, results in found.items()}

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from magnesium.calcium import CalciumReading, read_calcium
-from magnesium.drugs import InForce, Regimen, drugs, had_by, in_force, members, read_regimen, still_on
+from magnesium.drugs import InForce, Regimen, drugs, had_by, in_force, members, of_class, read_regimen, still_on
 from magnesium.ecg import CorrectedQt, read_qtc, slow_pulse
 from magnesium.facts import (
     Analyte,
@@ -42,7 +42,7 @@ from magnesium.replacement import (
 )
 from magnesium.results import lowest, newest_current
 from magnesium.status import MagnesiumReading, acting, possible, read_magnesium
-from magnesium.urine import DailyMagnesium, read_daily_magnesium
+from magnesium.urine import DailyMagnesium, UrineCalcium, read_daily_magnesium, read_urine_calcium
 from magnesium.words import listed
 
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -90,6 +90,11 @@ class ClinicalPicture:
     def daily_magnesium(self) -> DailyMagnesium | None:
         """The newest 24-h urine magnesium and what it says."""
         return read_daily_magnesium(self.facts, self.policy, self.as_of)
+
+    @cached_property
+    def urine_calcium(self) -> UrineCalcium | None:
+        """The newest urine calcium/creatinine and what it says."""
+        return read_urine_calcium(self.facts, self.policy, self.as_of)
 
     @cached_property
     def guard(self) -> Guard:
@@ -142,7 +147,7 @@ class ClinicalPicture:
     def on(self, code: str) -> tuple[Exposure, ...]:
         """Return products of a class that are in force or drafted."""
         held = (i.exposure for i in self.regimen.of(code))
-        drafted = (d for d in self.drafts if any(m.drug_class.code == code for m in members(d)))
+        drafted = (d for d in self.drafts if of_class(d, code))
         return (*held, *drafted)
 
     @cached_property

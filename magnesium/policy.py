@@ -45,7 +45,7 @@ class UnitsShown(StrEnum):
     CONVENTIONAL = "conventional"
 
 
-class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
     """What every number of the policy carries."""
 
     id: str
@@ -82,7 +82,7 @@ class Limit(Number, frozen=True, forbid_unknown_fields=True, kw_only=True):
             return True
         return False if allowed.low > edge else None
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The limit in each unit, as printed."""
         return " / ".join(f"{plain(value)} {unit}" for unit, value in self.printed.items())
@@ -95,12 +95,12 @@ class Span(Number, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hours: int = 0
     minutes: int = 0
 
-    @property
+    @cached_property
     def delta(self) -> timedelta:
         """The span as a timedelta."""
         return timedelta(days=self.days, hours=self.hours, minutes=self.minutes)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The span in words."""
         parts = ((self.days, "d"), (self.hours, "h"), (self.minutes, "min"))
@@ -113,7 +113,7 @@ class Figure(Number, frozen=True, forbid_unknown_fields=True, kw_only=True):
     value: Decimal
     unit: str
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The figure with its unit."""
         return plain(self.value) if self.unit == "1" else f"{plain(self.value)} {self.unit}"
@@ -349,7 +349,7 @@ class PopulationNumbers(_Section, frozen=True):
 
 
 class OverrideMemoryNumbers(_Section, frozen=True):
-    """How long a dismissed card is not shown again (``hooks.memory``)."""
+    """How long a dismissed card is not shown again."""
 
     acute: Span
     standing: Span
@@ -438,14 +438,20 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
         Raises:
             KeyError: no such number.
         """
-        number = self.numbers[number_id]
+        return self._described[number_id]
+
+    @cached_property
+    def _described(self) -> Mapping[str, Mapping[str, str]]:
         return {
-            "id": number.id,
-            "says": number.says,
-            "value": number.text,
-            "basis": number.basis.value,
-            "sources": ", ".join(number.sources),
-            "reviewed": number.reviewed.isoformat(),
+            number.id: {
+                "id": number.id,
+                "says": number.says,
+                "value": number.text,
+                "basis": number.basis.value,
+                "sources": ", ".join(number.sources),
+                "reviewed": number.reviewed.isoformat(),
+            }
+            for number in self.numbers.values()
         }
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from magnesium.drugs import had_by, still_on
+from magnesium.drugs import had_by, of_class, still_on
 from magnesium.facts import Analyte, Exposure, ExposureKind, LabResult, PatientFacts, Route, Setting, Unusable
 from magnesium.moment import When
 from magnesium.policy import Policy, Span
 from magnesium.problems import Problems
-from magnesium.replacement import of_class, potassium_replacement
+from magnesium.replacement import potassium_replacement
 from magnesium.results import Series, highest, lowest, series
 
 _INFUSIONS = ("drip", "infusion")

@@ -10,10 +10,11 @@ A limit is compared in the unit that the laboratory reported, as printed for tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 from typing import assert_never
 
 
@@ -39,9 +40,11 @@ class Unit:
     substance: str
     symbol: str
     printed: str
-    shift: Decimal
+    # Not hashed: the symbol tells units apart, and facts, which are looked up often, hold units. To hash a fraction is
+    # to compute a modular inverse.
+    shift: Decimal = field(hash=False)
     canonical: str
-    to_canonical: Fraction
+    to_canonical: Fraction = field(hash=False)
 
 
 # A point on the number line and the side of it that is meant: just below (-1), at (0), just above (+1).
@@ -80,7 +83,7 @@ class Interval:
         return (low is None or self.high >= low) and (high is None or self.low <= high)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Quantity:
     """A number as the laboratory sent it, with a unit of the closed table.
 
@@ -96,12 +99,12 @@ class Quantity:
         """The value in the unit whose printed limits apply (``unit.printed``), an exact decimal."""
         return self.value * self.unit.shift
 
-    @property
+    @cached_property
     def canonical(self) -> Fraction:
         """The value in the substance's canonical unit, exact."""
         return Fraction(self.value) * self.unit.to_canonical
 
-    @property
+    @cached_property
     def interval(self) -> Interval:
         """The values that the result allows, in the unit whose printed limits apply."""
         return Interval.of(self.printed_value, self.comparator)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from magnesium.drugs import had_by, members
+from magnesium.drugs import had_by, of_class
 from magnesium.facts import Exposure, ExposureKind, ExposureStatus, LabResult, PatientFacts, Route
 from magnesium.policy import Policy
 
@@ -25,11 +25,6 @@ _TO_DRINK = ("solution", "soln", "liquid", "suspension", "powder", "effervescent
 """Words of a form or a name that tell magnesium citrate to drink, a laxative, from tablets."""
 INJECTED = frozenset({Route.INTRAVENOUS, Route.PARENTERAL})
 """Routes that reach the blood at once, or nearly so."""
-
-
-def of_class(exposure: Exposure, code: str) -> bool:
-    """Whether a product systemically holds an ingredient of a class."""
-    return any(drug.drug_class.code == code for drug in members(exposure))
 
 
 def magnesium_load(exposure: Exposure) -> bool:

@@ -57,8 +57,8 @@ def series(
     """
     unusable = [u for u in facts.unusable if u.analyte is analyte]
     usable = []
-    for result in facts.labs:
-        if result.analyte is not analyte or result.post_dialysis:
+    for result in facts.labs_by_analyte.get(analyte, ()):
+        if result.post_dialysis:
             continue
         reason = _why_not(result, policy, as_of, suspect_counts)
         if reason:

@@ -33,7 +33,7 @@ def _load() -> tuple[Mapping[Analyte, str], Mapping[tuple[str, str], Unit]]:
             to_canonical=Fraction(row["numerator"]) / Fraction(row["denominator"]),
         )
         for spelling in (row["symbol"], *row["spellings"].split("|")):
-            units[unit.substance, _folded(spelling)] = unit
+            units[unit.substance, spelling] = units[unit.substance, _folded(spelling)] = unit
     return substances, units
 
 
@@ -58,8 +58,9 @@ def unit_of(analyte: Analyte, *spellings: str) -> Unit | None:
     True
     """
     substance = _SUBSTANCES[analyte]
-    for spelling in spellings:
-        unit = _UNITS.get((substance, _folded(spelling))) if spelling else None
+    for spelling in filter(None, spellings):
+        # Most spell it as the table does.
+        unit = _UNITS.get((substance, spelling)) or _UNITS.get((substance, _folded(spelling)))
         if unit is not None:
             return unit
     return None

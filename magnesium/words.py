@@ -54,7 +54,7 @@ def time(when: When) -> str:
     month = f"{MONTHS[first.month - 1]} {first.year}"
     length = when.latest - first
     if when.exact:
-        return f"{first.day} {month} {first:%H:%M}"
+        return f"{first.day} {month} {first.hour:02}:{first.minute:02}"
     if length <= _DAY:
         return f"{first.day} {month}"
     return month if length <= _MONTH else f"{first.year}"

@@ -100,7 +100,7 @@ _ROLES = (
 SITE_DECISIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "Magnesium range, limits of severe and low, units",
-        "as printed below *numbers*",
+        "as printed under *Numbers*",
         ("magnesium.severe", "magnesium.low", "magnesium.borderline", "magnesium.high"),
     ),
     ("Who gets a critical card; critical cards in palliative care", "everybody; shown", ("palliative_critical",)),

@@ -4,10 +4,11 @@ python -m pip install atheris
 python -m benchmarks.fuzz resource corpus/ -max_total_time=600 -rss_limit_mb=1024
 
 The first argument names what is fuzzed (``body``, ``feedback`` or ``resource`` of ``target.py``); the others are
-libFuzzer's. A corpus folder that is empty is filled with the examples. One change in eight is libFuzzer's own, to the
-bytes, which mostly ends in text that is no JSON; the others are to the JSON: something in it is removed, repeated,
-swapped, or becomes one of the values that hurt parsers (``sweep.NASTY``). A finding does not stop the run: it is
-printed once for each place it is raised from, and the input is left in the folder ``findings``.
+libFuzzer's. A corpus folder that is empty is filled with the examples, and for ``body`` with the golden cases. One
+change in eight is libFuzzer's own, to the bytes, which mostly ends in text that is no JSON; the others are to the JSON:
+something in it is removed, repeated, swapped, or becomes one of the values that hurt parsers (``sweep.NASTY``). A
+finding does not stop the run: it is printed once for each place it is raised from, and the input is left in the folder
+``findings``.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ with atheris.instrument_imports(include=["cds_service", "fhir_mappings", "hooks"
 from benchmarks.fuzz.sweep import NASTY, SLOW_SECONDS, places
 
 FINDINGS = Path("findings")
+CASES = Path(__file__).parents[2] / "tests" / "cases"
+"""The golden cases: every form of request that is known to matter."""
 LARGEST = 65_536
 REPORT_EVERY = 10_000
 
@@ -123,7 +126,8 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
 def seeds(name: str) -> list[bytes]:
     """Return what fuzzing starts from."""
     if name == "body":
-        return [json.dumps(request).encode() for request in target.EXAMPLES.values()]
+        written = (path.read_bytes() for path in sorted(CASES.glob("*/*/request.json")))
+        return [*(json.dumps(request).encode() for request in target.EXAMPLES.values()), *written]
     if name == "feedback":
         card = "6f1f6d3a-9c1b-4f6e-8b0e-0d5c6a2b7e11"
         reason = {"reason": {"code": "will-review", "system": "https://example.org"}, "userComment": "later"}

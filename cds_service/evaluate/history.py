@@ -16,6 +16,8 @@ When could it first be seen?
 | ServiceRequest | ``authoredOn``, else when it is due | |
 | Patient, Medication, Specimen | always | they say who and what, not when; a specimen is reached through its result |
 
+A later version of any of them is seen from when the server wrote it.
+
 Where nothing of this is there, ``meta.lastUpdated`` is the last resort: in exports it is mostly the time of loading.
 A resource without any time is never seen, and counted. A time that is only a day is taken as the end of that day:
 what may not have been there yet is not shown.
@@ -25,6 +27,8 @@ How did it look?
 - An end that lies after the moment was not known then: it is taken out, and what ended by it was still running.
 - An order without an end of its own ran as long as its supply, else as long as the encounter that it belongs to.
 - An order or a problem that is over, with nothing at all to say since when, stays over: it is rather shown too little.
+- So does an order that was cancelled (withdrawn before any dose), put on hold or entered in error: the end it names is
+  the one that was planned. That it was signed is not forgotten, unless it was entered in error.
 - Of several versions of one resource the one that was current by ``meta.lastUpdated`` is taken.
 - A laboratory order was open until the first result that is based on it was seen.
 """
@@ -36,6 +40,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from fhir_mappings.reading import Resource, codes, first, number, objects, own_reference, reference, target, token
@@ -103,9 +109,9 @@ class History:
     @classmethod
     def of(cls, resources: Iterable[Resource], zone: tzinfo) -> History:
         """Put the resources of one patient in order; times without a zone are taken to be of ``zone``."""
-        versions = _versions(resources)
+        versions = _versions(resources, zone)
         newest = [found[-1] for found in versions]
-        lifetimes = _Lifetimes.of(newest, zone)
+        lifetimes = _Lifetimes.of(chain.from_iterable(versions), zone)
         undated: Counter[str] = Counter()
         entries: list[Entry] = []
         standing: list[Entry] = []
@@ -136,7 +142,8 @@ class History:
             also: seen although its time is only known to the day: the encounter that begins.
             without: not seen, because it is just being written: the order that is signed.
         """
-        visible = [*self.standing, *self.entries[: bisect_right(self._since, moment)]]
+        standing = (entry for entry in self.standing if entry.since <= moment)
+        visible = [*standing, *self.entries[: bisect_right(self._since, moment)]]
         if also is not None and also.since > moment:
             visible.append(also)
         hidden = own_reference(without.resource) if without is not None else None
@@ -157,13 +164,21 @@ class History:
             self._looked[key] = self._lifetimes.then(entry.resource, moment)
         return self._looked[key]
 
-    def of_type(self, kind: str) -> Iterator[Entry]:
-        """Yield the first version of each resource of a type."""
+    def of_type(self, kind: str, wanted: Callable[[Resource], bool] = lambda _: True) -> Iterator[Entry]:
+        """Yield the first version of each resource of a type; of those that are wanted."""
         done: set[str] = set()
         for entry in self.entries:
-            if token(entry.resource.get("resourceType")) == kind and own_reference(entry.resource) not in done:
+            if token(entry.resource.get("resourceType")) != kind or own_reference(entry.resource) in done:
+                continue
+            if wanted(entry.resource):
                 done.add(own_reference(entry.resource))
                 yield entry
+
+    @property
+    def rewritten(self) -> frozenset[str]:
+        """References of the resources of which there are several versions."""
+        entries = (*self.standing, *self.entries)
+        return frozenset(own_reference(entry.resource) for entry in entries if entry.until is not None)
 
     def written(self, order: Resource) -> When | None:
         """Return when an order was written; a day begins no earlier than the encounter that it belongs to."""
@@ -175,16 +190,22 @@ class History:
         return When(begin.earliest, when.latest)
 
     @property
+    def stays(self) -> list[Entry]:
+        """Encounters in their last version."""
+        last = (entry for entry in self.entries if entry.until is None)
+        return [entry for entry in last if token(entry.resource.get("resourceType")) == "Encounter"]
+
+    @property
     def last(self) -> datetime | None:
         """When something was seen or ended for the last time: so far the patient was followed."""
-        ends = (end for entry in self.of_type("Encounter") for end in entry.ends)
+        ends = (end for entry in self.stays for end in entry.ends)
         return max([*self._since, *ends], default=None)
 
 
 # ── Versions ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _versions(resources: Iterable[Resource]) -> list[list[Resource]]:
+def _versions(resources: Iterable[Resource], zone: tzinfo) -> list[list[Resource]]:
     """Return the versions of each resource, oldest first; resources without an id stand alone."""
     by_id: dict[tuple[str, str], list[Resource]] = {}
     alone: list[list[Resource]] = []
@@ -194,12 +215,14 @@ def _versions(resources: Iterable[Resource]) -> list[list[Resource]]:
             by_id.setdefault((token(resource.get("resourceType")), own_id), []).append(resource)
         else:
             alone.append([resource])
-    found = (sorted(versions, key=_version) if len(versions) > 1 else versions for versions in by_id.values())
+    by_age = partial(_version, zone=zone)
+    found = (sorted(versions, key=by_age) if len(versions) > 1 else versions for versions in by_id.values())
     return [*found, *alone]
 
 
-def _version(resource: Resource) -> tuple[str, str]:
-    return str(first(resource.get("meta")).get("lastUpdated", "")), repr(sorted(resource.items(), key=str))
+def _version(resource: Resource, zone: tzinfo) -> tuple[datetime, str]:
+    updated = read_when(first(resource.get("meta")).get("lastUpdated"), zone)
+    return updated.latest if updated else _ALWAYS, repr(sorted(resource.items(), key=str))
 
 
 def _entries(versions: Sequence[Resource], lifetimes: _Lifetimes) -> Iterator[Entry]:
@@ -236,6 +259,7 @@ class _Lifetimes:
 
     @classmethod
     def of(cls, resources: Iterable[Resource], zone: tzinfo) -> _Lifetimes:
+        """Read them from all versions, the oldest first: a stay as it is known last, a result as it first came."""
         encounters: dict[str, Resource] = {}
         results: list[Resource] = []
         for resource in resources:

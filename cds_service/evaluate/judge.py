@@ -165,7 +165,7 @@ class Judge:
         return in_units_shown(facts, knowledge.policy)
 
     def results(self, patient_id: str, history: History, ends: datetime) -> Results | None:
-        """Read all Observations of a patient once; None where a moment may see another version of one of them.
+        """Read all Observations of a patient once; None where a moment may see another version of anything.
 
         What a result says does not depend on the moment, only whether it can be seen: a stay in intensive care has
         thousands of them, and reading all of them again at every moment would be most of the work.
@@ -175,7 +175,7 @@ class Judge:
         """
         entries = [entry for entry in history.entries if entry.resource.get("resourceType") == "Observation"]
         since = {own_reference(entry.resource): entry.since for entry in entries}
-        if len(since) < len(entries):
+        if len(since) < len(entries) or history.rewritten:
             return None
         chart = [entry.resource for entry in (*history.standing, *entries)]
         facts = self.facts(patient_id, chart, ends)

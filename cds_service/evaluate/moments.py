@@ -76,9 +76,8 @@ def _encounters(history: History) -> Iterator[Moment]:
 def _results(history: History, is_result: IsResult) -> Iterator[Moment]:
     """Yield one moment for all results that are released at one instant: they are looked at together."""
     together: dict[datetime, list[Resource]] = {}
-    for entry in history.of_type("Observation"):
-        if is_result(entry.resource):
-            together.setdefault(entry.since, []).append(entry.resource)
+    for entry in history.of_type("Observation", is_result):
+        together.setdefault(entry.since, []).append(entry.resource)
     for at, results in together.items():
         references = tuple(sorted(map(own_reference, results)))
         yield Moment(at, Occasion.RESULT, references, encounter_id=_encounter_of(results))

@@ -13,7 +13,7 @@ import msgspec
 
 from cds_service.evaluate.history import History
 from cds_service.evaluate.judge import Judge, Judged
-from cds_service.evaluate.moments import Key, Moment, Occasion, moments
+from cds_service.evaluate.moments import IsResult, Key, Moment, Occasion, moments
 from cds_service.evaluate.outcomes import Course, already_done, surely_severe
 from cds_service.evaluate.rows import Difference, Firing, Missed, Patient, Problem, Row, Unused
 from cds_service.logging import describe
@@ -82,8 +82,7 @@ class Evaluation:
             return
         whole = [entry.resource for entry in (*history.standing, *history.entries) if entry.until is None]
         last = [judge.facts(patient_id, whole, ends) for judge in self.judges]
-        results = frozenset().union(*(_references(facts, _MG_AND_K) for facts in last))
-        asked = moments(history, lambda observation: own_reference(observation) in results)
+        asked = moments(history, self._is_result(patient_id, history, last, ends))
         base: Mapping[tuple[Key, str], str] | None = None
         for judge, facts in zip(self.judges, last, strict=True):
             one = _OnePolicy(self, judge, patient_id, history, ends, facts)
@@ -92,6 +91,20 @@ class Evaluation:
                 base = one.indicators
             else:
                 yield from self._differences(patient_id, judge, one.indicators, base)
+
+    def _is_result(self, patient_id: str, history: History, last: Sequence[PatientFacts], ends: datetime) -> IsResult:
+        results = frozenset().union(*(_references(facts, _MG_AND_K) for facts in last))
+        rewritten = history.rewritten
+
+        def is_result(observation: Resource) -> bool:
+            name = own_reference(observation)
+            if name not in rewritten:
+                return name in results
+            # What one version says must not be told from another: it may have been taken back.
+            facts = (judge.facts(patient_id, [observation], ends) for judge in self.judges)
+            return any(name in _references(found, _MG_AND_K) for found in facts)
+
+        return is_result
 
     def _differences(
         self, patient_id: str, judge: Judge, said: Mapping[tuple[Key, str], str], base: Mapping[tuple[Key, str], str]
@@ -123,12 +136,15 @@ def _references(facts: PatientFacts, analytes: frozenset[Analyte]) -> frozenset[
     return frozenset(fact.source.reference for fact in found if fact.analyte in analytes)
 
 
-def _of_interest(facts: PatientFacts) -> Callable[[Resource], bool]:
+def _of_interest(facts: PatientFacts, history: History) -> Callable[[Resource], bool]:
     """Return whether the service has a use for a resource at any moment.
 
     An export holds everything that was ever measured and ordered; the live service asks for its own codes only. What
-    an Observation measures and what drug an order names are the same at every moment.
+    an Observation measures and what drug an order names are the same at every moment, but where there are several
+    versions of anything: then nothing is sorted out.
     """
+    if history.rewritten:
+        return lambda _: True
     found: tuple[LabResult | Exposure | Unusable, ...] = (*facts.labs, *facts.exposures, *facts.unusable)
     read = frozenset(fact.source.reference for fact in found)
     return lambda resource: resource.get("resourceType") not in _SORTED_OUT or own_reference(resource) in read
@@ -162,7 +178,7 @@ class _OnePolicy:
         """Yield the rows of all moments, and the sums."""
         seen = {own_reference(entry.resource): entry.since for entry in reversed(self.history.entries)}
         course = Course.of(self.whole, seen, self.ends, self.judge.knowledge.policy)
-        history = self.history.keeping(_of_interest(self.whole))
+        history = self.history.keeping(_of_interest(self.whole, self.history))
         results = self.judge.results(self.patient_id, history, self.ends)
         remembered: dict[Topic, Override] = {}
         unused: dict[tuple[str, str], Unusable] = {}
@@ -220,7 +236,7 @@ class _OnePolicy:
     def _hospital_days(self) -> float:
         """Return the days in hospital; overlapping stays count once, one without an end until the record ends."""
         stays = []
-        for entry in self.history.of_type("Encounter"):
+        for entry in self.history.stays:
             encounter = entry.resource
             start, end = read_period(encounter.get("period") or encounter.get("actualPeriod"), self.history.zone)
             if start is not None and not class_codes(encounter).isdisjoint(INPATIENT_CLASSES):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,6 +85,11 @@ def run(order: Order, *, now: datetime, progress: Progress, say: Callable[[str],
         raise EvaluateError(str(error)) from None
     except OSError as error:
         raise EvaluateError(f"{error.filename or order.out}: {error.strerror or type(error).__name__}") from None
+    except BrokenProcessPool:
+        raise EvaluateError(
+            "A worker process was killed, perhaps for want of memory. What is done is kept: start again, with fewer "
+            "--jobs if it happens again."
+        ) from None
     except duckdb.OutOfMemoryException:
         raise EvaluateError(f"{order.memory} is too little to sort this export: give more with --memory") from None
     work.finish()

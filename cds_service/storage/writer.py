@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 ROOM: Final = 10_000
 """Items that wait at most: some minutes of a busy hospital, some ten megabytes."""
 _BATCH: Final = 500
+_GATHERING_SECONDS: Final = 0.1
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 # gunicorn kills a worker that has not ended 30 s after it was told to.
@@ -36,12 +37,17 @@ class Writer(Generic[Item]):
         dropped: Callable[[int], object],
         *,
         room: int = ROOM,
+        gathering_seconds: float = _GATHERING_SECONDS,
     ) -> None:
-        """Take what writes a batch, what hears of each attempt that failed, and what counts items that are lost."""
+        """Take what writes a batch, what hears of each attempt that failed, and what counts items that are lost.
+
+        Items wait ``gathering_seconds`` for others: a transaction costs about as much for one as for many.
+        """
         self._write = write
         self._failed = failed
         self._dropped = dropped
         self._room = room
+        self._gathering_seconds = gathering_seconds
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -93,6 +99,8 @@ class Writer(Generic[Item]):
         """Return what is to be written next; nothing where the work is over."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._stopping.is_set())
+        self._stopping.wait(self._gathering_seconds)
+        with self._changed:
             return [self._items.popleft() for _ in range(min(len(self._items), _BATCH))]
 
     def _written(self, batch: Sequence[Item]) -> bool:

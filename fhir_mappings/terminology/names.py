@@ -50,7 +50,11 @@ class _Phrases(Generic[_T]):
 
     def __init__(self, phrases: Mapping[str, _T]) -> None:
         self._phrases = phrases
-        self._longest = max(phrase.count(" ") + 1 for phrase in phrases)
+        # Of the phrases that begin with a word: how many words the longest has.
+        self._longest: dict[str, int] = {}
+        for phrase in phrases:
+            first, *others = phrase.split(" ")
+            self._longest[first] = max(self._longest.get(first, 0), 1 + len(others))
 
     def get(self, phrase: str) -> _T | None:
         """Return what exactly this phrase means."""
@@ -60,7 +64,7 @@ class _Phrases(Generic[_T]):
         """Yield where a phrase begins and what it means; no word belongs to two phrases."""
         at = 0
         while at < len(text):
-            for length in range(min(self._longest, len(text) - at), 0, -1):
+            for length in range(min(self._longest.get(text[at], 0), len(text) - at), 0, -1):
                 meaning = self._phrases.get(" ".join(text[at : at + length]))
                 if meaning is not None:
                     yield at, meaning

@@ -28,7 +28,7 @@ from magnesium.femg import FractionalExcretion, NotComputable, Reading
 from magnesium.grounds import grounds
 from magnesium.picture import ClinicalPicture
 from magnesium.restraint import population_notes, restrained
-from magnesium.urine import DailyMagnesium, DailyMagnesiumReading, UrineCalcium, read_urine_calcium
+from magnesium.urine import DailyMagnesium, DailyMagnesiumReading, UrineCalcium
 from magnesium.verdict import Finding, Indicator, Proposal, Quiet, Topic, Unknown, Verdict
 
 _THRESHOLDS = ("femg.filterable", "femg.renal", "femg.extrarenal", "kidney.full", "kidney.reduced")
@@ -81,7 +81,7 @@ def _read(picture: ClinicalPicture, femg: FractionalExcretion, indicator: Indica
     )
     kidney = f"; {picture.kidney.words}" if not picture.kidney.acute_injury else "; acute kidney injury"
     candidates = differential(picture)
-    calcium = read_urine_calcium(picture.facts, picture.policy, picture.as_of)
+    calcium = picture.urine_calcium
     return Finding(
         topic=Topic.CAUSE,
         indicator=indicator,
@@ -163,7 +163,7 @@ def _not_computable(picture: ClinicalPicture, indicator: Indicator, missing: tup
     result = picture.magnesium.result
     assert result is not None  # a deficient magnesium has a result  # noqa: S101
     candidates = differential(picture)
-    calcium = read_urine_calcium(picture.facts, picture.policy, picture.as_of)
+    calcium = picture.urine_calcium
     daily = picture.daily_magnesium
     if daily is not None and daily.reading in _DAILY_ACT:
         answer = _by_daily_urine(picture, daily)

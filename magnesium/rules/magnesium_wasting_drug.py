@@ -212,7 +212,7 @@ def _judge_draft(picture: ClinicalPicture, draft: Exposure, drug: Drug) -> _Judg
     indicator, reason = _row(picture, draft, drug)
     if indicator is None:
         return None
-    continued = any(i.drug is drug for i in picture.regimen.of(drug.drug_class.code))
+    continued = any(i.drug == drug for i in picture.regimen.of(drug.drug_class.code))
     if continued or draft.route_assumed:
         indicator = indicator.at_most(Indicator.WARNING)
     if draft.as_needed:

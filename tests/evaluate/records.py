@@ -16,6 +16,7 @@ Resource = dict[str, Any]
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 KINDS = frozenset({"Patient", "Observation", "MedicationRequest", "MedicationAdministration", "Condition", "Encounter"})
+ALL_KINDS = KINDS | {"MedicationStatement", "Procedure", "ServiceRequest", "Medication", "Specimen"}
 LOINC = "http://loinc.org"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 MAGNESIUM, POTASSIUM, CREATININE = "19123-9", "2823-3", "2160-0"
@@ -73,14 +74,13 @@ def order(
 
 
 def stay(name: str, hours: float, until: float | None = None, *, whose: str = "p1", **more: Any) -> Resource:
-    period = {"start": after(hours), **({"end": after(until)} if until is not None else {})}
     return {
         "resourceType": "Encounter",
         "id": name,
         "status": "finished" if until is not None else "in-progress",
         "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
         "subject": {"reference": f"Patient/{whose}"},
-        "period": period,
+        "period": _period(hours, until),
         **more,
     }
 
@@ -107,6 +107,39 @@ def dose(name: str, hours: float, drug: str = MAGNESIUM_OXIDE, **more: Any) -> R
         "effectiveDateTime": after(hours),
         **more,
     }
+
+
+def infusion(name: str, hours: float, drug: str = MAGNESIUM_OXIDE, until: float | None = None) -> Resource:
+    given = dose(name, hours, drug, effectivePeriod=_period(hours, until))
+    del given["effectiveDateTime"]
+    return {**given, "status": "completed" if until is not None else "in-progress"}
+
+
+def dialysis(name: str, hours: float, until: float | None = None) -> Resource:
+    return {
+        "resourceType": "Procedure",
+        "id": name,
+        "status": "completed" if until is not None else "in-progress",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "302497006", "display": "Hemodialysis"}]},
+        "subject": {"reference": "Patient/p1"},
+        "performedPeriod": _period(hours, until),
+    }
+
+
+def laboratory_order(name: str, hours: float, code: str = MAGNESIUM, *, status: str = "active") -> Resource:
+    return {
+        "resourceType": "ServiceRequest",
+        "id": name,
+        "status": status,
+        "intent": "order",
+        "code": {"coding": [{"system": LOINC, "code": code}]},
+        "subject": {"reference": "Patient/p1"},
+        "authoredOn": after(hours),
+    }
+
+
+def _period(hours: float, until: float | None) -> dict[str, str]:
+    return {"start": after(hours), **({"end": after(until)} if until is not None else {})}
 
 
 def judge(name: str = "bundled", policy: Path | None = None, kinds: frozenset[str] = KINDS) -> Judge:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
@@ -95,25 +97,65 @@ def test_spark_gives_the_same_rows(
     assert tables(tmp_path) == embedded
 
 
-def test_after_a_kill_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is killed as hard as can be, between two parts; no part that was done is done again."""
-    export = write_export(tmp_path / "export", few_patients(40))
-    whole, out = tmp_path / "whole", tmp_path / "out"
-    command = [sys.executable, "-m", "cds_service", "evaluate", str(export), "--out", str(out), "--jobs", "1"]
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Patients enough for a kill to come in between."""
+    return write_export(tmp_path_factory.mktemp("many"), few_patients(40))
+
+
+def killed(export: Path, out: Path, stretch: str, *options: str) -> dict[Path, int]:
+    """Kill an evaluation as hard as can be once a stretch of it is done; return what was done, and when."""
+    command = [sys.executable, "-m", "cds_service", "evaluate", str(export), "--out", str(out), "--jobs", "1", *options]
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)  # noqa: S603  our own
     rows = out / "work" / "rows"
-    while not list(rows.glob("part-*.ndjson")):
+    while not list(rows.glob(stretch)):
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    done = {path.name: path.stat().st_mtime_ns for path in rows.glob("part-*.ndjson")}
     assert not (out / "report.html").exists()
+    return {path: path.stat().st_mtime_ns for path in rows.glob(stretch)}
+
+
+def test_after_a_kill_it_goes_on_where_it_was(many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is killed between two parts; no part that was done is done again."""
+    done = killed(many, tmp_path / "out", "part-*.ndjson")
     monkeypatch.setattr(Work, "finish", lambda _: None)
-    run(export, out)
-    assert {name: (rows / name).stat().st_mtime_ns for name in done} == done
-    run(export, whole)
-    assert tables(out) == tables(whole)
+    run(many, tmp_path / "out")
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    run(many, tmp_path / "whole")
+    assert tables(tmp_path / "out") == tables(tmp_path / "whole")
+
+
+def kill_a_worker() -> None:
+    while not (workers := multiprocessing.active_children()):
+        time.sleep(0.01)
+    workers[0].kill()
+
+
+def test_a_worker_that_is_killed_is_told_with_what_to_do(many: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as beside:
+        beside.submit(kill_a_worker)
+        ran = CliRunner().invoke(evaluate, [str(many), "--out", str(tmp_path), "--jobs", "2"])
+    assert ran.exit_code == 1
+    assert "A worker process was killed" in ran.output
+    assert "start again" in ran.output
+    assert run(many, tmp_path)
+
+
+def test_after_a_kill_spark_goes_on_where_it_was(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spark_home: str
+) -> None:
+    """It is killed between two waves; no wave that was done is done again."""
+    monkeypatch.setenv("SPARK_HOME", spark_home)
+    cluster = ("--engine", "spark", "--master", "local-cluster[2,1,1024]")
+    done = killed(many, tmp_path / "out", "wave-*/_SUCCESS", *cluster)
+    assert len(done) == 1
+    monkeypatch.setattr(Work, "finish", lambda _: None)
+    run(many, tmp_path / "out", *cluster)
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    run(many, tmp_path / "whole")
+    assert tables(tmp_path / "out") == tables(tmp_path / "whole")
 
 
 def test_a_folder_with_another_evaluation_is_not_touched(export: Path, tmp_path: Path) -> None:

@@ -189,6 +189,26 @@ class TestHowItLooked:
         assert seen(found, 4)["x"]["status"] == "active"
         assert seen(found, 5)["x"]["status"] == "completed"
 
+    def test_an_amended_result_had_answered_its_laboratory_order_when_it_first_came(self) -> None:
+        test = {"resourceType": "ServiceRequest", "id": "x", "status": "completed", "authoredOn": after(0)}
+        first = result("r", 5, 1.5, basedOn=[{"reference": "ServiceRequest/x"}])
+        amended = {**first, "status": "amended", "issued": after(20), "meta": {"lastUpdated": after(20)}}
+        assert seen([test, first, amended], 10)["x"]["status"] == "completed"
+
+    @pytest.mark.parametrize(
+        "spelled", ["2026-03-02T20:00:00+10:00", "2026-03-02T10:00:00Z", "2026-03-02T10:00:00.000Z"]
+    )
+    def test_versions_are_ordered_by_time_and_not_by_spelling(self, spelled: str) -> None:
+        first = result("x", 2, 1.9, meta={"lastUpdated": spelled})
+        corrected = result("x", 2, 1.1, meta={"lastUpdated": "2026-03-02T10:00:00.500Z"}, status="corrected")
+        assert seen([corrected, first], 9)["x"]["valueQuantity"]["value"] == 1.1
+
+    def test_a_drug_a_specimen_a_patient_has_one_version_at_a_time(self) -> None:
+        drug: Resource = {"resourceType": "Medication", "id": "m", "status": "active"}
+        found = [drug, {**drug, "status": "inactive", "meta": {"lastUpdated": after(9)}}]
+        for hours, status in ((8, "active"), (9, "inactive")):
+            assert [one["status"] for one in History.of(found, UTC).seen(at(hours))] == [status]
+
     def test_of_several_versions_the_one_of_that_time_is_seen(self) -> None:
         first = result("x", 2, 1.9, meta={"lastUpdated": after(2)})
         corrected = result("x", 2, 1.1, meta={"lastUpdated": after(9)}, status="corrected")

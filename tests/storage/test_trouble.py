@@ -138,6 +138,15 @@ class TestWriter:
         writer.put(7)
         assert (written, lost) == ([4], [3])
 
+    def test_items_are_gathered_and_written_together(self) -> None:
+        batches: list[list[int]] = []
+        writer = Writer[int](lambda batch: batches.append(list(batch)), unexpected, unexpected, gathering_seconds=60)
+        for number in range(3):
+            writer.put(number)
+        # The end does not wait for more.
+        writer.close()
+        assert batches == [[0, 1, 2]]
+
     def test_what_can_never_be_written_does_not_hold_up_the_rest(self) -> None:
         failures: list[Exception] = []
         lost: list[int] = []
