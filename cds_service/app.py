@@ -30,7 +30,7 @@ from cds_service.routes import metrics as metrics_route
 from cds_service.sandbox import routes as sandbox_routes
 from cds_service.sandbox import sandbox_urls
 from cds_service.sandbox.store import Store
-from cds_service.settings import Profile, Settings, unknown_variables
+from cds_service.settings import Profile, Settings, SettingsError, unknown_variables
 from cds_service.storage import Records, open_records
 from cds_service.tracing import open_trace
 from cds_service.workbench import routes as workbench
@@ -79,7 +79,6 @@ def create_app(  # noqa: PLR0913  each by name, each with a default
         settings = Settings.from_environment(os.environ)
     log = log or _open_log(settings)
     if clients is None:
-        settings.check()
         clients = _clients(settings)
     knowledge = Knowledge.load(settings)
     version = metadata.version(DISTRIBUTION)
@@ -110,7 +109,7 @@ def create_app(  # noqa: PLR0913  each by name, each with a default
         if client.override_memory:
             recall = partial(records.overrides, client.name, request.patient_id, as_of)
         evaluation = evaluator.evaluate(request, service, terms[client.name], as_of=as_of, account=told, recall=recall)
-        records.note(client.name, request, service, evaluation)
+        records.note(client.name, request, service, evaluation, measured=client.override_memory)
         if observe is not None:
             observe(evaluation)
         return evaluation
@@ -209,9 +208,26 @@ def _open_log(settings: Settings) -> Log:
 
 
 def _clients(settings: Settings) -> tuple[Client, ...]:
-    """Return who may call: in the dev profile everybody, beside the clients that are listed."""
-    listed = load_clients(settings.clients) if settings.clients is not None else ()
-    return (OPEN_CLIENT, *listed) if settings.profile is Profile.DEV else listed
+    """Return who may call: in the dev profile everybody, beside the clients that are listed.
+
+    Raises:
+        SettingsError: Names everything that the profile lacks, and everything that is wrong in the clients file.
+    """
+    dev = settings.profile is Profile.DEV
+    listed: tuple[Client, ...] = ()
+    wrong: list[str] = []
+    try:
+        settings.check()
+    except SettingsError as error:
+        wrong.append(str(error))
+    try:
+        if settings.clients is not None:
+            listed = load_clients(settings.clients, https_only=not dev)
+    except SettingsError as error:
+        wrong.append(str(error))
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    return (OPEN_CLIENT, *listed) if dev else listed
 
 
 def _noting(identify: Identify) -> Identify:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fhir_mappings.reading import token
+
 _MILD = frozenset({"warning", "information", "success"})
 
 
@@ -38,7 +40,7 @@ def is_mild(outcome: Mapping[str, Any]) -> bool:
     return (
         isinstance(issues, list)
         and bool(issues)
-        and all(isinstance(issue, dict) and issue.get("severity") in _MILD for issue in issues)
+        and all(isinstance(issue, dict) and token(issue.get("severity")) in _MILD for issue in issues)
     )
 
 

@@ -14,10 +14,10 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from cds_service.settings import DEFAULT_PREFETCH_KEYS, PrefetchKeys, SettingsError, with_keys
+from cds_service.settings import DEFAULT_PREFETCH_KEYS, PrefetchKeys, SettingsError, is_https, with_keys
 from cds_service.url_guard import Base, NotAllowedError
 from hooks import SERVICES
-from hooks.cards import SelectionBehavior
+from hooks.cards import SelectionBehavior, Source
 from hooks.render import Presentation
 from magnesium.facts import Need
 from magnesium.policy import Policy
@@ -114,8 +114,12 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clients: Mapping[_Name, Mapping[str, Any]] = MappingProxyType({})
 
 
-def load_clients(path: Path) -> tuple[Client, ...]:
+def load_clients(path: Path, *, https_only: bool = False) -> tuple[Client, ...]:
     """Read the file at ``path``: ``[defaults]``, and a table ``[clients.NAME]`` for each client.
+
+    Args:
+        path: The file.
+        https_only: Whether FHIR servers that are http are refused.
 
     Raises:
         SettingsError: the file cannot be read, or names every client and field that is wrong.
@@ -136,6 +140,8 @@ def load_clients(path: Path) -> tuple[Client, ...]:
         client = msgspec.structs.replace(client, certificates=plain)
         clients.append(client)
         wrong += [f"{name}: {text}" for text in _troubles(client, path.parent)]
+        if https_only and not all(map(is_https, client.fhir_servers)):
+            wrong.append(f"{name}: fhir_servers: https instead of http: patients and tokens travel there")
         if "name" in {*table, *file.defaults}:
             wrong.append(f"{name}: name: is what heads the table")
     wrong += _shared_identities(clients)
@@ -171,6 +177,10 @@ def _troubles(client: Client, folder: Path) -> Iterable[str]:
             client.keys()
     except ValueError as error:
         yield f"prefetch_keys: {error}"
+    try:
+        Source(client.source_label)
+    except ValueError as error:
+        yield f"source_label: {str(error).removeprefix('source.label: ')}"
     if client.rate_limit and not _RATE.fullmatch(client.rate_limit):
         yield "rate_limit: must be COUNT/UNIT, such as 1200/minute, with a second, minute, hour or day"
 

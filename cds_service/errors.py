@@ -107,6 +107,15 @@ def forbidden_address() -> RequestError:
     return RequestError(HTTPStatus.FORBIDDEN, (Issue(IssueCode.FORBIDDEN, text),))
 
 
+def forbidden_host() -> RequestError:
+    """Return the error for a caller who calls this machine by a strange name, in the dev profile."""
+    text = (
+        "This service is set up for trying things out, and answers to the names of its own machine only, such as"
+        " localhost (MAGNESIUM_CDS_PROFILE, MAGNESIUM_CDS_PUBLIC_URLS)."
+    )
+    return RequestError(HTTPStatus.FORBIDDEN, (Issue(IssueCode.FORBIDDEN, text),))
+
+
 def too_many_requests(after: int) -> RequestError:
     """Return the error for a caller who calls too often, and may again after that many seconds."""
     text = "There were too many requests. Try again after the seconds that the Retry-After header names."

@@ -12,6 +12,7 @@ from datetime import datetime
 from cds_service.account import Account, DataSource, Stage
 from cds_service.envelope import ORDER_SIGN, HookRequest
 from cds_service.errors import Issue, IssueCode, bad_request
+from cds_service.places import place_of_stranger
 from cds_service.prefetch import Outcome, Received, gather, receive
 from cds_service.retrieval import Retriever
 from cds_service.settings import PrefetchKeys, Settings
@@ -146,7 +147,9 @@ class Evaluator:
             facts = in_units_shown(facts, self.knowledge.policy)
         except PatientMismatch as mismatch:
             text = "A resource in the request is about another patient than context.patientId."
-            raise bad_request(Issue(IssueCode.CONFLICT, text, mismatch.reference)) from None
+            keys = {key.casefold() for accepted in terms.prefetch_keys.values() for key in accepted}
+            place = place_of_stranger(mismatch.reference, request, keys)
+            raise bad_request(Issue(IssueCode.CONFLICT, text, place)) from None
         account.ended(Stage.READ)
         return facts
 

@@ -1,8 +1,9 @@
 """What clinicians made of the cards, as clients report it: read entry by entry, with patience.
 
-Only an envelope that cannot be read is refused. An odd entry costs only itself; what is odd is told by the path of
-the field. Kept of an entry are codes, ids and times. A comment is free text and may be about a patient: only that
-there was one is kept, and of a reason in words only that it was given.
+Only an envelope that cannot be read, or is too long, is refused. An odd entry costs only itself; what is odd is told
+by the path of the field. Kept of an entry are our own codes and ids, and times. A comment is free text and may be
+about a patient: only that there was one is kept. So it is with a reason in words, and with a code that no card of ours
+offers: a name or a number of a person may be typed as one.
 
 Clients differ: Epic says ``overrideReasons`` and puts the reason into an ``extension``; some send one reason in a
 list, a reason with several codings, suggestions as plain ids, times without a zone.
@@ -11,27 +12,31 @@ list, a reason with several codings, suggestions as plain ids, times without a z
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
-from cds_service.errors import Issue, IssueCode, bad_request
+from cds_service.errors import Issue, IssueCode, RequestError, bad_request
+from hooks.wording import OVERRIDE_REASONS
 
 LONGEST_CODE: Final = 64
 LONGEST_SYSTEM: Final = 255
 IN_WORDS: Final = "(text)"
 """Stands for a reason that was given in words instead of a code, or in a comment alone."""
+ANOTHER_CODE: Final = "(other)"
+"""Stands for a reason by a code that no card of ours offers."""
+MOST_ENTRIES: Final = 1000
+"""Entries of one call: they are written at once, and nobody else can write meanwhile."""
 _MOST_SUGGESTIONS: Final = 20
 # A card has a handful of levels below its entry; what is nested deeper holds no reason.
 _DEEPEST_EXTENSION: Final = 6
-
-# FHIR's codes may hold spaces, but a text with spaces may be a sentence about a patient.
-_CODE = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:|/#+-]{{0,{LONGEST_CODE - 1}}}")
-_SYSTEM = re.compile(rf"[!-~]{{1,{LONGEST_SYSTEM}}}")
+_SYSTEMS: Final[Mapping[str, str]] = {
+    reason.code: reason.system for reasons in OVERRIDE_REASONS.values() for reason in reasons
+}
 
 
 class Outcome(StrEnum):
@@ -52,8 +57,9 @@ class Reason:
     """Why a card was overridden."""
 
     code: str
-    """A code, or ``IN_WORDS``."""
+    """A code that our cards offer, or ``ANOTHER_CODE``, or ``IN_WORDS``."""
     system: str = ""
+    """Of the code, if that was sent as well; some clients send the code alone, or as one of a system of their own."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -85,13 +91,16 @@ def read_feedback(body: Mapping[str, Any]) -> Batch:
     """Return the entries of a feedback body.
 
     Raises:
-        RequestError: ``feedback`` is missing or no array.
+        RequestError: ``feedback`` is missing or no array (400), or has more than ``MOST_ENTRIES`` entries (413).
     """
     listed = body.get("feedback")
     if listed is None:
         raise bad_request(Issue(IssueCode.REQUIRED, "This is required.", "feedback"))
     if not isinstance(listed, list):
         raise bad_request(Issue(IssueCode.STRUCTURE, "This must be an array.", "feedback"))
+    if len(listed) > MOST_ENTRIES:
+        text = f"This may have {MOST_ENTRIES} entries. Send the rest in further calls."
+        raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, (Issue(IssueCode.TOO_LONG, text, "feedback"),))
     entries: list[Feedback] = []
     odd: list[str] = []
     for index, entry in enumerate(listed):
@@ -163,16 +172,25 @@ def _override_reasons(entry: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _reason(given: Mapping[str, Any]) -> Reason | None:
-    """Return the reason of one ``overrideReason``: its coding, else one in an extension, else that it has words."""
+    """Return the reason of one ``overrideReason``: a code of ours, else that it has another, else that it has words.
+
+    Beside the reason – in an extension – a code without a system may be anybody's number, and is no reason.
+    """
     described = given.get("reason")
-    in_words = bool(_text(described)) or (isinstance(described, dict) and bool(_text(described.get("display"))))
-    for coding in (*_coded(described), *_coded(given)):
-        code = _text(coding["code"])
-        if _CODE.fullmatch(code):
-            system = _text(coding.get("system"))
-            return Reason(code, system if _SYSTEM.fullmatch(system) else "")
-        in_words = True
+    beside = (coding for coding in _coded(given) if _is_ours(coding) or _text(coding.get("system")))
+    found = [*_coded(described), *beside]
+    ours = next(filter(_is_ours, found), None)
+    if ours is not None:
+        code, system = _text(ours["code"]), _text(ours.get("system"))
+        return Reason(code, system if system == _SYSTEMS[code] else "")
+    if found:
+        return Reason(ANOTHER_CODE)
+    in_words = _text(described) or (isinstance(described, dict) and _text(described.get("display")))
     return Reason(IN_WORDS) if in_words else None
+
+
+def _is_ours(coding: Mapping[str, Any]) -> bool:
+    return _text(coding["code"]) in _SYSTEMS
 
 
 def _coded(value: Any) -> Iterator[Mapping[str, Any]]:

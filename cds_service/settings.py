@@ -28,12 +28,12 @@
 | ``RETENTION_DAYS`` | what is older is removed by ``magnesium-cds db purge`` | 365 |
 | ``INSIGHT_TOKEN_FILE`` | file with the token that opens ``/insight``; without it production has no such page | none |
 | ``REDIS`` | ``redis://…`` for rate limits and used tokens, shared by all workers | none |
-| ``PROXY_NETWORKS`` | addresses of the TLS proxies whose certificate header and ``X-Forwarded-For`` are believed | none |
+| ``PROXY_NETWORKS`` | addresses of TLS proxies whose certificate header and ``X-Forwarded-For`` are believed | none |
 | ``CERTIFICATE_HEADER`` | their header with the SHA-256 of the client's certificate | X-Client-Cert-Sha256 |
 | ``DEV_NETWORKS`` | who may call in the dev profile beside this machine, ``172.16.0.0/12`` in a container | none |
 
-The production profile does not start without CLIENTS, PUBLIC_URLS and SECRET_FILE. The dev profile answers
-this machine and DEV_NETWORKS, nobody else.
+The production profile does not start without CLIENTS, PUBLIC_URLS and SECRET_FILE, and not with addresses that are
+http. The dev profile answers this machine and DEV_NETWORKS, nobody else.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class Settings:
         """Refuse to serve with what a profile must have and does not.
 
         Raises:
-            SettingsError: Names everything that is missing.
+            SettingsError: Names everything that is missing or not fit for the profile.
         """
         if self.profile is Profile.DEV:
             if not self.dev_networks and not _is_here(self.host):
@@ -194,6 +194,11 @@ class Settings:
             "secret_file": "a file with 32 random bytes or more, such as `openssl rand 32` makes",
         }
         missing = [f"{variable(name)}: {what}" for name, what in wanted.items() if not getattr(self, name)]
+        missing += [
+            f"{variable(name)}: https instead of http: patients and tokens travel there"
+            for name in ("public_urls", "fhir_servers")
+            if not all(map(is_https, getattr(self, name)))
+        ]
         if missing:
             missing.append(f"To try things out on this machine, set {variable('profile')}=dev instead.")
             raise SettingsError("\n".join(("The production profile needs:", *missing)))
@@ -227,6 +232,11 @@ def with_keys(keys: PrefetchKeys, more: PrefetchKeys) -> PrefetchKeys:
             if owners.setdefault(name.casefold(), need) is not need:
                 raise ValueError("the same key is given for two needs")
     return MappingProxyType(joined)
+
+
+def is_https(url: str) -> bool:
+    """Whether what is sent there is encrypted."""
+    return urlsplit(url).scheme == "https"
 
 
 def _is_here(host: str) -> bool:

@@ -47,6 +47,9 @@ _PLAIN_HOST = re.compile(r"[0-9a-z._:-]+")
 _UNPLAIN_PATH = re.compile(r"%|//|/\.{1,2}(?:/|$)")
 # IPv6 addresses that carry an IPv4 address to which they lead.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Not public, though ``ipaddress`` has some of them as global: IPv4 in IPv6 by forms that lead elsewhere or nowhere
+# (RFC 4291 §2.5.5.1, RFC 7915, RFC 8215), and site-local addresses (RFC 3879).
+_NOT_PUBLIC: Final = tuple(map(ipaddress.ip_network, ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "fec0::/10")))
 
 
 class NotAllowedError(Exception):
@@ -160,7 +163,8 @@ class Guard:
             return False
         if found.is_unspecified or found.is_multicast:
             return False
-        return found.is_global or any(found in network for network in self.networks)
+        public = found.is_global and not any(found in network for network in _NOT_PUBLIC)
+        return public or any(found in network for network in self.networks)
 
 
 def _literal(host: str) -> Address | None:

@@ -1,8 +1,8 @@
 """Override memory: a card dismissed with a reason is not shown again for a while, unless the patient got worse.
 
 *Worse* is the rule's own measure: a higher indicator, a lower magnesium or potassium – or calcium, where the card
-tells of it –, or a drug or a topic that the dismissed card did not have. What cannot be compared counts as worse,
-so that doubt shows the card.
+tells of it –, a drug or a topic that the dismissed card did not have, or a drug that is taken or ordered again. What
+cannot be compared counts as worse, so that doubt shows the card.
 
 Never held back: critical cards, magnesium that may not be safe to give (each order is a decision of its own), and
 the card that names checks which could not run.
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from hooks.one_card import Lead
 from magnesium.calcium import CalciumReading
 from magnesium.drugs import members
-from magnesium.facts import LabResult
+from magnesium.facts import Analyte, LabResult
 from magnesium.picture import ClinicalPicture
 from magnesium.policy import Policy
 from magnesium.quantity import Comparator, Quantity
@@ -63,13 +63,16 @@ class Measure:
     """Everything that the card told."""
     magnesium: Level | None
     """Of the newest usable serum magnesium."""
+    ionized: Level | None
+    """Of the current ionized magnesium."""
     potassium: Level | None
     """Of the current potassium."""
     calcium: Level | None
     """Of the current calcium, on a card that tells of it."""
     drugs: frozenset[str]
     """Ingredients in force, in wash-out or being ordered that waste magnesium, or with which low magnesium endangers
-    the heart: digoxin and QT drugs."""
+    the heart: digoxin and QT drugs. Once more, as ``(taken)``, what is not only in wash-out, and as ``(ordered)`` what
+    is being ordered: after a wash-out, or beside the drug that is taken, an order is news."""
 
     def worse_than(self, before: Measure) -> bool:
         """Whether this is worse than ``before``, or cannot be compared with it."""
@@ -78,6 +81,7 @@ class Measure:
             or not self.topics <= before.topics
             or not self.drugs <= before.drugs
             or _fell(self.magnesium, before.magnesium)
+            or _fell(self.ionized, before.ionized)
             or _fell(self.potassium, before.potassium)
             or _fell(self.calcium, before.calcium)
         )
@@ -88,6 +92,7 @@ class Measure:
             "indicator": self.indicator.code,
             "topics": sorted(self.topics),
             "magnesium": _stored(self.magnesium),
+            "ionized": _stored(self.ionized),
             "potassium": _stored(self.potassium),
             "calcium": _stored(self.calcium),
             "drugs": sorted(self.drugs),
@@ -106,6 +111,7 @@ class Measure:
             indicator=Indicator[stored["indicator"].upper()],
             topics=frozenset(map(Topic, stored["topics"])),
             magnesium=_read(stored["magnesium"]),
+            ionized=_read(stored["ionized"]),
             potassium=_read(stored["potassium"]),
             calcium=_read(stored["calcium"]),
             drugs=frozenset(stored["drugs"]),
@@ -144,6 +150,7 @@ def measure(lead: Lead, picture: ClinicalPicture) -> Measure:
         indicator=lead.indicator,
         topics=topics,
         magnesium=Level.of(picture.magnesium.result),
+        ionized=Level.of(_ionized(picture)),
         potassium=Level.of(picture.potassium.result),
         calcium=_calcium(picture.calcium) if Topic.HYPOCALCEMIA in topics else None,
         drugs=_drugs(picture),
@@ -193,11 +200,18 @@ def _stays_away(lead: Lead, overrides: Overrides, picture: ClinicalPicture) -> b
     return recent and not measure(lead, picture).worse_than(override.measure)
 
 
+def _ionized(picture: ClinicalPicture) -> LabResult | None:
+    return next((result for result in picture.other_magnesium if result.analyte is Analyte.MAGNESIUM_IONIZED), None)
+
+
 def _drugs(picture: ClinicalPicture) -> frozenset[str]:
-    wasting = (held.drug.ingredient for held in picture.wasting)
-    drafted = (drug.ingredient for draft in picture.drafts for drug in members(draft) if drug.wasting)
-    endangered = (name for exposure in (*picture.digoxin, *picture.qt_drugs) for name in exposure.ingredients)
-    return frozenset((*wasting, *drafted, *endangered))
+    endangered = {name for exposure in (*picture.digoxin, *picture.qt_drugs) for name in exposure.ingredients}
+    drafted = [drug for draft in picture.drafts for drug in members(draft)]
+    ordered = {drug.ingredient for drug in drafted if drug.wasting or drug.ingredient in endangered}
+    taken = {held.drug.ingredient for held in picture.wasting if not held.washing_out} | endangered | ordered
+    washing_out = {held.drug.ingredient for held in picture.wasting}
+    marked = (*(f"{name} (taken)" for name in taken), *(f"{name} (ordered)" for name in ordered))
+    return frozenset((*washing_out, *taken, *marked))
 
 
 def _calcium(reading: CalciumReading) -> Level | None:

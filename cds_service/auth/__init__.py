@@ -5,7 +5,7 @@ Whoever is refused hears one sentence, whatever the reason; the reason is in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from cds_service.auth.tokens import Reason, RefusedError, Token, Verifier, claim
 from cds_service.budget import Stopwatch
 from cds_service.clients import PUBLIC_SANDBOX, Client
 from cds_service.clock import Clock
-from cds_service.errors import forbidden_address, forbidden_service, unauthorized
+from cds_service.errors import forbidden_address, forbidden_host, forbidden_service, unauthorized
 from cds_service.limits import Counts, RateLimits
 from cds_service.logging import Log
 from cds_service.settings import Profile, Settings, SettingsError
@@ -168,15 +168,30 @@ def make_identify(  # noqa: PLR0913  each by name
 def refuse_strangers(settings: Settings) -> Callable[[], None]:
     """Return what, in the dev profile, raises 403 for a request from neither this machine nor ``DEV_NETWORKS``.
 
-    Nobody says who they are in that profile, and it hands out the sandbox.
+    Nobody says who they are in that profile, and it hands out the sandbox. Where this machine alone may call, it has to
+    call by a name of this machine: a page in its browser may have a name of its own lead here (DNS rebinding).
     """
     allowed = (*LOOPBACK, *settings.dev_networks)
+    names = {urlsplit(base).hostname for base in settings.public_urls} | {settings.host.lower()}
 
     def check() -> None:
-        if settings.profile is Profile.DEV and not is_within(current_request.remote_addr, allowed):
+        if settings.profile is not Profile.DEV:
+            return
+        if not is_within(current_request.remote_addr, allowed):
             raise forbidden_address()
+        if not settings.dev_networks and not _names_this_machine(current_request.host, names):
+            raise forbidden_host()
 
     return check
+
+
+def _names_this_machine(host: str, names: Collection[str | None]) -> bool:
+    """Whether a Host header, with a port or without, is localhost, a loopback address or one of ``names``."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return name in {"localhost", *names} or is_within(name, LOOPBACK)
 
 
 def _refuse_public_sandbox(clients: Sequence[Client]) -> None:

@@ -101,7 +101,8 @@ class RedisSeenTokens:
             StoreDownError: Redis cannot be asked.
         """
         # Hashed: a jti is any text, of any length.
-        name = "magnesium-cds:token:" + sha256(f"{len(issuer)} {issuer}{jti}".encode()).hexdigest()
+        token = f"{len(issuer)} {issuer}{jti}".encode("utf-8", "surrogatepass")
+        name = f"magnesium-cds:token:{sha256(token).hexdigest()}"
         try:
             return bool(self._client.set(name, 1, nx=True, exat=int(expires.timestamp()) + 1))
         except self._error as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
-from cds_service.feedback import IN_WORDS, Outcome
+from cds_service.feedback import ANOTHER_CODE, IN_WORDS, Outcome
 from cds_service.storage.tallies import CardTally, Tallies
 from hooks.service import Display
 from hooks.wording import NOT_RUN_CODE, NOT_RUN_TITLE, OVERRIDE_REASONS, TITLES
@@ -30,6 +30,7 @@ _TITLES: Final[Mapping[str, str]] = {**{topic.value: TITLES[topic] for topic in 
 _REASONS: Final[Mapping[str, str]] = {
     NO_REASON: "No reason given",
     IN_WORDS: "Given in words, which are not kept",
+    ANOTHER_CODE: "Another code than those of the cards, which is not kept",
     **{reason.code: reason.display for reasons in OVERRIDE_REASONS.values() for reason in reasons},
 }
 
@@ -194,7 +195,7 @@ def title(topic: str) -> str:
 
 
 def reason_text(code: str) -> str:
-    """Return a reason as people read it; a client's own code stays as it is."""
+    """Return a reason as people read it; a code that is none of ours any more stays as it is."""
     return _REASONS.get(code, code)
 
 

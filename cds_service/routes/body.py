@@ -1,7 +1,8 @@
 """The body of a POST, as every route reads it.
 
 One without a Content-Type is taken as JSON, because it is checked as JSON anyway; one that says it is something
-else is refused with 415, which beats a puzzling parse error.
+else is refused with 415, which beats a puzzling parse error. So is one without a Content-Type from a web page, which
+has an Origin: a browser sends such a body without asking first whether the page may.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def _bytes() -> bytes:
 
 
 def _check_media_type() -> None:
-    media_type, options = parse_options_header(request.headers.get("Content-Type", "application/json"))
+    unsaid = "" if "Origin" in request.headers else "application/json"
+    media_type, options = parse_options_header(request.headers.get("Content-Type", unsaid))
     charset = options.get("charset", "utf-8").casefold()
     if media_type.casefold() != "application/json" or charset not in {"utf-8", "utf8"}:
         raise unsupported_media_type("Send the request as Content-Type: application/json, in UTF-8.")

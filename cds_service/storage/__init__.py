@@ -27,8 +27,10 @@ from hooks.service import HookService
 class Records(Protocol):
     """Decisions and feedback of one deployment."""
 
-    def note(self, client: str, request: HookRequest, service: HookService, evaluation: Evaluation) -> None:
-        """Keep what was decided on. Never delays or fails the answer."""
+    def note(
+        self, client: str, request: HookRequest, service: HookService, evaluation: Evaluation, *, measured: bool
+    ) -> None:
+        """Keep what was decided on; if ``measured``, with how bad it was. Never delays or fails the answer."""
 
     def keep(self, client: str, service_id: str, batch: Batch, received: datetime) -> None:
         """Keep feedback, for good; what is kept already stays as it is.
@@ -62,7 +64,9 @@ class Records(Protocol):
 class NoRecords:
     """Keeps nothing and knows nothing."""
 
-    def note(self, client: str, request: HookRequest, service: HookService, evaluation: Evaluation) -> None:
+    def note(
+        self, client: str, request: HookRequest, service: HookService, evaluation: Evaluation, *, measured: bool
+    ) -> None:
         """Keep nothing."""
 
     def keep(self, client: str, service_id: str, batch: Batch, received: datetime) -> None:

@@ -102,16 +102,23 @@ class DatabaseRecords:
 
     # ----- decisions -----
 
-    def note(self, client: str, request: HookRequest, service: HookService, evaluation: Evaluation) -> None:
-        """Keep what was decided on, in the background. Never delays or fails the answer."""
+    def note(
+        self, client: str, request: HookRequest, service: HookService, evaluation: Evaluation, *, measured: bool
+    ) -> None:
+        """Keep what was decided on, in the background. Never delays or fails the answer.
+
+        Results and drugs of the patient – the measure – are kept for the override memory alone: if ``measured``.
+        """
         try:
-            self._writer.put(self._noted(client, request, service, evaluation))
+            self._writer.put(self._noted(client, request, service, evaluation, measured=measured))
         except Exception as error:  # noqa: BLE001
             # A mistake in here must not take the cards away from the clinician.
             self._report(error, Check.DECISIONS)
             self._lost(1)
 
-    def _noted(self, client: str, request: HookRequest, service: HookService, evaluation: Evaluation) -> _Noted:
+    def _noted(
+        self, client: str, request: HookRequest, service: HookService, evaluation: Evaluation, *, measured: bool
+    ) -> _Noted:
         found = evaluation.answer.decisions
         day = evaluation.as_of.astimezone(UTC).date()
         shown = any(decision.display is Display.SHOWN for decision in found)
@@ -128,7 +135,7 @@ class DatabaseRecords:
             "patient_code": self._patient(client, request.patient_id),
             "user_code": self._pseudonyms.of("user", client, request.user_id),
         }
-        rows = tuple({**shared, **_row(decision, versions)} for decision in found)
+        rows = tuple({**shared, **_row(decision, versions, measured=measured)} for decision in found)
         return _Noted(day, client, service.id, shown, rows)
 
     def _lost(self, calls_lost: int) -> None:
@@ -265,7 +272,7 @@ class DatabaseRecords:
             engine.dispose()
 
 
-def _row(decision: Decision, versions: Mapping[str, str]) -> dict[str, Any]:
+def _row(decision: Decision, versions: Mapping[str, str], *, measured: bool) -> dict[str, Any]:
     version = versions.get(decision.topic)
     return {
         "card": decision.uuid,
@@ -273,6 +280,6 @@ def _row(decision: Decision, versions: Mapping[str, str]) -> dict[str, Any]:
         "indicator": decision.indicator.code,
         "display": decision.display.value,
         "rule_version": version[:CODE_LENGTH] if version else None,
-        "measure": decision.measure.to_json() if decision.measure else None,
+        "measure": decision.measure.to_json() if measured and decision.measure else None,
         "suggestions": list(decision.suggestions),
     }

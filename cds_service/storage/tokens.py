@@ -25,7 +25,7 @@ class DatabaseSeenTokens:
         Raises:
             StoreDownError: the database cannot be asked.
         """
-        token = sha256(f"{len(issuer)} {issuer}{jti}".encode()).hexdigest()
+        token = sha256(f"{len(issuer)} {issuer}{jti}".encode("utf-8", "surrogatepass")).hexdigest()
         try:
             with self._engine.begin() as connection:
                 noted = insert(connection, used_tokens).values(token=token, expires_at=expires)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from cds_service.workbench.evidence_view import EvidenceView, read_evidence
 from cds_service.workbench.exact_json import indented
-from fhir_mappings.reading import first, objects, text
+from fhir_mappings.reading import as_list, first, objects, text
 
 # CommonMark and tables, as EHRs render them; no HTML, no pictures. Addresses are checked by the library.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
@@ -68,6 +68,18 @@ class CardView:
     links: tuple[tuple[str, str, str], ...]
     """Label, address, type."""
     evidence: EvidenceView | None
+
+
+def read_refusal(answer: Any) -> list[tuple[tuple[str, ...], str]]:
+    """Return what an OperationOutcome says: of each issue the places and the words."""
+    issues = objects(first(answer).get("issue"))
+    return [
+        (
+            tuple(filter(None, map(text, as_list(issue.get("expression"))))),
+            text(issue.get("diagnostics")) or text(issue.get("code")),
+        )
+        for issue in issues
+    ]
 
 
 def read_cards(answer: Any) -> list[CardView]:

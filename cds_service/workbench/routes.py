@@ -25,7 +25,7 @@ from cds_service.envelope import HookRequest, parse_body, read_request
 from cds_service.errors import Issue, IssueCode, RequestError, bad_request, unsupported_media_type
 from cds_service.evaluation import Evaluation
 from cds_service.workbench import drawing
-from cds_service.workbench.cards_view import read_cards
+from cds_service.workbench.cards_view import read_cards, read_refusal
 from cds_service.workbench.compose import Composer
 from cds_service.workbench.drafts import DRAFTS
 from cds_service.workbench.exact_json import indented
@@ -33,7 +33,7 @@ from cds_service.workbench.reading_view import read_checks
 from cds_service.workbench.stories import STORIES
 from cds_service.workbench.timeline import Span, read_timeline, unit_reported
 from cds_service.workbench.tracks import MAGNESIUM_UNITS
-from fhir_mappings.reading import first, objects, text
+from fhir_mappings.reading import first, text
 from fhir_mappings.unreadable import sentence_of
 from hooks.service import HookService
 from magnesium.words import time
@@ -101,8 +101,7 @@ def blueprint(
         body = _body()
         answer = body.get("answer")
         if body.get("status") != HTTPStatus.OK:
-            issues = objects(first(answer).get("issue"))
-            return render_template("workbench/refused.html", status=body.get("status"), issues=issues)
+            return render_template("workbench/refused.html", status=body.get("status"), issues=read_refusal(answer))
         return render_template("workbench/cards.html", cards=read_cards(answer))
 
     @routes.post("/reading")

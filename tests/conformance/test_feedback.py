@@ -21,7 +21,8 @@ Example = Callable[[str], dict[str, Any]]
 FEEDBACK = "/cds-services/magnesium-patient-view/feedback"
 SUGGESTION = card(99)
 WHEN = "2026-01-14T08:30:00.123Z"
-CODED = {"code": "will-review", "system": "https://example.org/reasons", "display": "I will look at it"}
+REASONS = "https://magnesium-cds.github.io/CodeSystem/override-reason"
+CODED = {"code": "will-review", "system": REASONS, "display": "I will look at it"}
 
 
 def accepted(number: int, **members: Any) -> dict[str, Any]:

@@ -243,7 +243,7 @@ def test_a_resource_of_another_patient_is_refused_and_named(
     foreign = {"resourceType": kind, "id": "x1", "status": status, "subject": {"reference": reference}}
     body["prefetch"][key] = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": foreign}]}
     answer = site.call(body)
-    refused(answer, f"{kind}/x1")
+    refused(answer, f"prefetch.{key}.entry[0].resource")
     assert "somebody-else" not in answer.get_data(as_text=True)
 
 
@@ -253,7 +253,7 @@ def test_a_draft_for_another_patient_is_refused(site: Site, example: Example, ho
     body = example(hook)
     order = body["context"]["draftOrders"]["entry"][0]["resource"]
     order["subject"] = {"reference": "Patient/somebody-else"}
-    refused(site.call(body), f"MedicationRequest/{order['id']}")
+    refused(site.call(body), "context.draftOrders.entry[0].resource")
 
 
 @pytest.mark.requirement("ord-1")

@@ -420,6 +420,29 @@ def test_the_dev_profile_answers_the_networks_it_is_told(make_site: Any, example
     assert call(site, example, [], REMOTE_ADDR="192.168.0.1").status_code == 403
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080", "cds.dev.example:8443"]
+)
+def test_in_the_dev_profile_this_machine_has_several_names(make_site: Any, host: str) -> None:
+    settings = Settings(profile=Profile.DEV, public_urls=("https://cds.dev.example",))
+    site = make_site(settings, clients=(OPEN_CLIENT,))
+    assert site.client.get("/sandbox/fhir/metadata", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "192.168.1.7", "[", ""],
+)
+def test_in_the_dev_profile_a_page_that_has_its_own_name_lead_here_is_refused(make_site: Any, host: str) -> None:
+    site = make_site(Settings(profile=Profile.DEV), clients=(OPEN_CLIENT,))
+    for address in ("/", "/cds-services", "/sandbox/fhir/Patient", "/workbench", "/insight", "/nowhere"):
+        answer = site.client.get(address, headers={"Host": host})
+        assert (answer.status_code, answer.get_json()["issue"][0]["code"]) == (403, "forbidden"), address
+    networks = (ipaddress.ip_network("172.16.0.0/12"),)
+    others = make_site(Settings(profile=Profile.DEV, dev_networks=networks), clients=(OPEN_CLIENT,))
+    assert others.client.get("/cds-services", headers={"Host": "cds.lab.example"}).status_code == 200
+
+
 def test_in_the_dev_profile_a_token_of_a_listed_client_is_verified_as_usual(
     make_site: Any, tmp_path: Path, example: Example
 ) -> None:

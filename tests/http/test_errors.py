@@ -139,6 +139,13 @@ def test_a_wrong_method_is_told_the_right_ones(site: Any, address: str, allowed:
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
+def test_a_web_page_has_to_say_that_it_sends_json(site: Any) -> None:
+    for address in (CALL, f"{CALL}/feedback"):
+        unsaid = site.client.post(address, data=b"{}", headers={"Origin": "https://evil.example"})
+        assert_is_an_error(unsaid, 415, "not-supported")
+        assert site.client.post(address, data=b"{}").status_code == 400, "whoever is no browser need not"
+
+
 def test_compressed_bodies_are_refused_rather_than_misread(site: Any) -> None:
     answer = site.client.post(
         CALL, data=b"\x1f\x8b", content_type="application/json", headers={"Content-Encoding": "gzip"}

@@ -151,14 +151,14 @@ class TestAnswer:
         epic = {
             "card": "cc7b6946-678b-4e55-8da2-a2304ff0534d",
             "outcome": "overridden",
-            "overrideReasons": {"extension": {"com.example.reason": {"code": "3"}}},
+            "overrideReasons": {"extension": {"com.example.reason": {"code": "will-review"}}},
             "outcomeTimestamp": (NOW - timedelta(hours=9)).isoformat(),
         }
         answer = hospital.post(f"{PATIENT_VIEW}/feedback", {"feedback": [known, known, None, epic, {"card": "?"}]})
         assert answer.status_code == 200
         assert [(row["outcome"], row["reason_code"]) for row in rows(hospital.url, feedback)] == [
             ("accepted", None),
-            ("overridden", "3"),
+            ("overridden", "will-review"),
         ]
 
     @pytest.mark.parametrize("body", [{}, {"feedback": {}}, [], "x"])
@@ -285,6 +285,30 @@ class TestDismissed:
         hospital.dismiss(hospital.view(chart)[REFRACTORY], overrideReason=None)
         assert REFRACTORY in hospital.view(chart)
 
+    def test_who_dismissed_it_is_no_reason_and_is_not_kept(self, hospital: Hospital, chart: dict[str, Any]) -> None:
+        who = {"internal.epic.cdshooks.feedback.user": {"type": {"code": "EMP"}, "id": {"code": "17425"}}}
+        hospital.dismiss(hospital.view(chart)[REFRACTORY], overrideReason={"extension": who})
+        assert REFRACTORY in hospital.view(chart)
+        assert "17425" not in str(rows(hospital.url, feedback))
+
+    def test_a_drug_that_is_ordered_again_in_its_wash_out_brings_its_card_back(
+        self, hospital: Hospital, chart: dict[str, Any]
+    ) -> None:
+        chart = with_order(chart, "2555", "cisplatin")
+        order = chart["prefetch"]["medications"]["entry"][-1]["resource"]
+        period = {"start": (NOW - timedelta(days=30)).isoformat(), "end": (NOW - timedelta(days=14)).isoformat()}
+        stopped = {"status": "stopped", "authoredOn": period["start"], "dispenseRequest": {"validityPeriod": period}}
+        chart["prefetch"]["medications"]["entry"] = [{"resource": order | stopped}]
+        hospital.dismiss(hospital.view(chart)[WASTING])
+        assert WASTING not in hospital.view(chart)
+        entry = {"resource": order | {"id": "again", "status": "draft"}}
+        drafts = {"resourceType": "Bundle", "type": "collection", "entry": [entry]}
+        context = chart["context"] | {"selections": ["MedicationRequest/again"], "draftOrders": drafts}
+        answer = hospital.post(
+            "/cds-services/magnesium-order-select", chart | {"hook": "order-select", "context": context}
+        )
+        assert WASTING in {card["source"]["topic"]["code"] for card in answer.get_json()["cards"]}
+
     def test_once_accepted_it_is_shown_again(self, hospital: Hospital, chart: dict[str, Any]) -> None:
         card = hospital.view(chart)[REFRACTORY]
         hospital.dismiss(card, at=NOW - timedelta(hours=1))
@@ -298,6 +322,9 @@ class TestDismissed:
         hospital = start()
         hospital.dismiss(hospital.view(chart)[REFRACTORY])
         assert set(hospital.view(chart)) == {REFRACTORY, WASTING}
+        assert {row["measure"] for row in rows(hospital.url, decisions)} == {None}, (
+            "results and drugs, kept for nothing"
+        )
 
 
 class TestWatched:

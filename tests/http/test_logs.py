@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from cds_service import examples
 from cds_service.account import Stage
 from cds_service.clients import OPEN_CLIENT
+from cds_service.settings import Profile, Settings
 from hooks import SERVICES
 from magnesium.facts import Need
 from magnesium.verdict import Topic
+from tests.http.conftest import Site
 
 HOOKS = [service.hook.value for service in SERVICES]
 CALL = "/cds-services/magnesium-patient-view"
@@ -274,19 +276,29 @@ ADDRESSES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def dev_site() -> Any:
+    """The dev profile, with its workbench, sandbox and report."""
+    return Site(Settings(profile=Profile.DEV))
+
+
 @pytest.fixture
-def silence(site: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], None]:
+def silence(
+    site: Any, dev_site: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> Callable[[], None]:
     """Check that nothing that was logged, by us or by a library, or printed, holds the marker."""
     caplog.set_level(logging.DEBUG)
 
     def check() -> None:
         printed = capfd.readouterr()
-        said = f"{site.log.getvalue()}\n{caplog.text}\n{printed.out}\n{printed.err}".casefold()
+        logged = site.log.getvalue() + dev_site.log.getvalue()
+        said = f"{logged}\n{caplog.text}\n{printed.out}\n{printed.err}".casefold()
         assert said.count('"event": "request"') >= 1
         assert "marker" not in said
         assert "rosalind" not in said
-        site.log.seek(0)
-        site.log.truncate()
+        for log in (site.log, dev_site.log):
+            log.seek(0)
+            log.truncate()
         caplog.clear()
 
     return check
@@ -329,6 +341,75 @@ def test_no_address_header_query_or_stray_body_is_logged(  # noqa: PLR0917  hypo
     sent = {"Content-Type": "application/json"} | dict.fromkeys(headers, f"Bearer {MARKER}")
     with site.client.open(address + query, method=method, headers=sent, data=body) as answer:
         assert answer.status_code != 500
+    silence()
+
+
+DEV_ADDRESSES = [
+    "/workbench",
+    "/workbench/request",
+    "/workbench/cards",
+    "/workbench/reading",
+    "/insight",
+    "/insight.csv",
+    "/sandbox/fhir/metadata",
+    "/sandbox/fhir/Patient",
+    "/sandbox/fhir/Patient/_search",
+    "/sandbox/fhir/Observation",
+    f"/sandbox/fhir/Patient/{MARKER}",
+    f"/sandbox/fhir/{MARKER}",
+    f"/workbench/{MARKER}",
+]
+DEV_QUERIES = [
+    "",
+    f"?{MARKER}",
+    *(
+        f"?{name}={MARKER}"
+        for name in ("story", "since", "until", "client", "patient", "_id", "code", "_count", "page")
+    ),
+]
+VIEW = BODIES["patient-view"]
+# What the workbench's script sends; every string of it is replaced in turn.
+DEV_BODIES: list[Any] = [
+    {"story": "gitelman", "hook": "order-select", "drafts": ["x"], "source": "story", "fhirServer": "https://x/fhir"},
+    {"source": "bundle", "hook": "patient-view", "patient": "p", "bundle": VIEW["prefetch"]["labs"]},
+    {"status": 200, "answer": {"cards": [{"summary": "x", "detail": "y", "source": {"label": "z"}}]}},
+    {"status": 412, "answer": {"issue": [{"code": "x", "diagnostics": "y", "expression": ["z"]}]}},
+    {"request": VIEW, "unit": "mg/dL", "span": "all"},
+]
+DEV_MARKED = [b"", MARKER.encode(), f"patient={MARKER}".encode()]
+
+
+@pytest.mark.requirement("M-13", "R-83")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    address=st.sampled_from(DEV_ADDRESSES),
+    method=st.sampled_from(["GET", "POST", "PUT", "HEAD"]),
+    headers=st.sets(st.sampled_from(HEADERS), max_size=2),
+    query=st.sampled_from(DEV_QUERIES),
+    body=st.sampled_from(DEV_MARKED),
+)
+def test_no_address_header_query_or_body_of_the_dev_profile_is_logged(  # noqa: PLR0917  hypothesis passes by name
+    dev_site: Any, silence: Callable[[], None], address: str, method: str, headers: set[str], query: str, body: bytes
+) -> None:
+    sent = {"Content-Type": "application/json"} | dict.fromkeys(headers, f"Bearer {MARKER}")
+    with dev_site.client.open(address + query, method=method, headers=sent, data=body) as answer:
+        assert answer.status_code != 500
+    silence()
+
+
+@pytest.mark.requirement("M-13", "R-83")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    address=st.sampled_from(["/workbench/request", "/workbench/cards", "/workbench/reading"]),
+    place=st.sampled_from([(index, path) for index, body in enumerate(DEV_BODIES) for path in strings(body)]),
+    text=st.sampled_from(TEXTS),
+)
+def test_no_string_that_the_workbench_sends_is_logged(
+    dev_site: Any, silence: Callable[[], None], address: str, place: tuple[int, tuple[Any, ...]], text: str
+) -> None:
+    index, path = place
+    answer = dev_site.client.post(address, json=marked(DEV_BODIES[index], path, text))
+    assert answer.status_code != 500
     silence()
 
 

@@ -111,12 +111,12 @@ class Bad(NamedTuple):
 
 
 def post(*headers: bytes, body: bytes = b"{}") -> bytes:
-    lines = (b"POST " + CALL + b" HTTP/1.1", b"Host: x", b"Content-Type: application/json", *headers)
+    lines = (b"POST " + CALL + b" HTTP/1.1", b"Host: localhost", b"Content-Type: application/json", *headers)
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
 def get(address: bytes, *headers: bytes, version: bytes = b"HTTP/1.1") -> bytes:
-    return b"\r\n".join((b"GET " + address + b" " + version, b"Host: x", *headers)) + b"\r\n\r\n"
+    return b"\r\n".join((b"GET " + address + b" " + version, b"Host: localhost", *headers)) + b"\r\n\r\n"
 
 
 BAD = {
@@ -138,9 +138,9 @@ BAD = {
     "an address with a zero byte": Bad(get(b"/cds%00services"), 404),
     "an address with an encoded slash": Bad(get(b"/health%2f%2flive"), 404),
     "a long address": Bad(get(b"/" + b"a" * 3900), 404),
-    "no address": Bad(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404),
-    "a tunnel": Bad(b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n", 404),
-    "TRACE": Bad(b"TRACE / HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+    "no address": Bad(b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    "a tunnel": Bad(b"CONNECT x:443 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    "TRACE": Bad(b"TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
 }
 
 

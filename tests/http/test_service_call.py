@@ -197,6 +197,13 @@ class TestPrefetch:
         body["prefetch"]["labs"]["entry"].append({"resource": outcome, "search": {"mode": "outcome"}})
         assert site.call(body).status_code == 412
 
+    @pytest.mark.parametrize("severity", [["warning"], {}, {"value": "warning"}, None, 1])
+    def test_an_outcome_of_odd_shape_is_a_failure_to_look(self, site: Any, example: Example, severity: Any) -> None:
+        body = example("patient-view")
+        outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": severity}]}
+        body["prefetch"]["labs"]["entry"].append({"resource": outcome})
+        assert site.call(body).status_code == 412
+
     def test_a_next_page_makes_the_labs_partial(self, site: Any, example: Example) -> None:
         body = example("patient-view")
         body["prefetch"]["labs"]["link"] = [{"relation": "next", "url": "https://fhir.example.org/r4?page=2"}]
@@ -214,11 +221,16 @@ class TestPrefetch:
         self, site: Any, example: Example
     ) -> None:
         body = example("patient-view")
-        body["prefetch"]["labs"]["entry"][0]["resource"]["subject"] = {"reference": "Patient/somebody-else"}
+        # The id tells of whom it is, too.
+        body["prefetch"]["labs"]["entry"][1]["resource"] |= {
+            "id": "ROE-JANE-1950",
+            "subject": {"reference": "Patient/somebody-else"},
+        }
         answer = site.call(body)
         assert answer.status_code == 400
-        assert answer.get_json()["issue"][0]["expression"] == ["Observation/mg-today"]
+        assert answer.get_json()["issue"][0]["expression"] == ["prefetch.labs.entry[1].resource"]
         assert "somebody-else" not in answer.get_data(as_text=True)
+        assert "ROE-JANE" not in answer.get_data(as_text=True)
 
     def test_a_site_s_own_keys(self, make_site: Any, example: Example) -> None:
         body = example("patient-view")

@@ -198,6 +198,21 @@ class TestCards:
         assert "HTTP 400" in html
         assert "<code>hookInstance</code> This must be a UUID." in html
 
+    @pytest.mark.parametrize(
+        ("issue", "shown"),
+        [
+            ({"expression": 1, "diagnostics": "Why"}, "<li>Why</li>"),
+            ({"expression": "context", "diagnostics": "Why"}, "<li><code>context</code> Why</li>"),
+            (
+                {"expression": [None, {}, "context"], "diagnostics": {}, "code": "value"},
+                "<li><code>context</code> value</li>",
+            ),
+        ],
+        ids=["places a number", "places a text", "places of several types, no words"],
+    )
+    def test_a_refusal_of_odd_shape_is_shown_as_far_as_it_goes(self, bench: Site, issue: Any, shown: str) -> None:
+        assert shown in self.show(bench, 412, {"issue": [issue]})
+
     def test_a_refusal_that_does_not_say_why_is_shown_too(self, bench: Site) -> None:
         assert "does not say why" in self.show(bench, 502, None)
 

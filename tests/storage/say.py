@@ -29,7 +29,7 @@ from tests.builders import NOW, picture
 MakeRecords = Callable[..., DatabaseRecords]
 SERVICE = PATIENT_VIEW
 MEASURE = Measure(
-    Indicator.WARNING, frozenset({Topic.HYPOMAGNESEMIA}), Level.of(None), None, None, frozenset({"furosemide"})
+    Indicator.WARNING, frozenset({Topic.HYPOMAGNESEMIA}), Level.of(None), None, None, None, frozenset({"furosemide"})
 )
 UNHURRIED = replace(LOOKUP, wait_ms=30_000)
 """On a busy machine a lookup may take longer than a clinician could wait."""
@@ -106,10 +106,12 @@ def put(
     patient: str = "p1",
     user: str = "Practitioner/u1",
     at: datetime = NOW,
+    measured: bool = True,
 ) -> None:
     request = HookRequest("patient-view", "6f1f6d3a-9c1b-4f6e-8b0e-0d5c6a2b7e11", patient, user, "encounter-secret")
     seen = picture(as_of=at)
-    records.note(client, request, SERVICE, Evaluation(at, seen.facts, seen, Answer((), (), (), decisions)))
+    evaluation = Evaluation(at, seen.facts, seen, Answer((), (), (), decisions))
+    records.note(client, request, SERVICE, evaluation, measured=measured)
 
 
 def entry(number: int, outcome: str = "overridden", at: datetime = NOW, reason: str = "will-review") -> dict[str, Any]:

@@ -15,7 +15,20 @@ from cds_service.storage.schema import calls, decisions, feedback, metadata
 from hooks.service import Display
 from magnesium.verdict import Indicator, Topic
 from tests.builders import NOW
-from tests.storage.say import MEASURE, SERVICE, MakeRecords, Told, card, decision, entry, note, report, rows
+from tests.storage.say import (
+    MEASURE,
+    ROOM_SECONDS,
+    SERVICE,
+    MakeRecords,
+    Told,
+    card,
+    decision,
+    entry,
+    note,
+    put,
+    report,
+    rows,
+)
 
 
 class TestDecisions:
@@ -116,7 +129,7 @@ class TestFeedback:
             "happened_at": NOW,
             "received_at": received,
             "reason_code": "will-review",
-            "reason_system": "https://example.org/reasons",
+            "reason_system": None,
             "commented": False,
             "accepted_suggestions": [],
         }
@@ -231,11 +244,22 @@ class TestOverrides:
         assert (topic, override.at, override.reason) == (Topic.HYPOMAGNESEMIA, NOW, "will-review")
         assert override.measure == MEASURE
 
-    @pytest.mark.parametrize("reason", [{"userComment": "seen"}, {"reason": {"code": "two words"}}])
-    def test_a_reason_in_words_is_a_reason(self, records: DatabaseRecords, reason: Any) -> None:
+    @pytest.mark.parametrize(
+        ("reason", "kept"), [({"userComment": "seen"}, "(text)"), ({"reason": {"code": "two words"}}, "(other)")]
+    )
+    def test_a_reason_in_words_or_by_another_code_is_a_reason(
+        self, records: DatabaseRecords, reason: Any, kept: str
+    ) -> None:
         note(records, decision(1))
         report(records, entry(1) | {"overrideReason": reason})
-        assert self.remembered(records) == {"hypomagnesemia": (NOW, "(text)")}
+        assert self.remembered(records) == {"hypomagnesemia": (NOW, kept)}
+
+    def test_what_was_kept_while_the_memory_was_off_is_no_memory(self, records: DatabaseRecords, url: str) -> None:
+        put(records, decision(1), measured=False)
+        assert records.flush(ROOM_SECONDS)
+        assert [row["measure"] for row in rows(url, decisions)] == [None]
+        report(records, entry(1))
+        assert self.remembered(records) == {}
 
     def test_without_a_reason_nothing_is_remembered(self, records: DatabaseRecords) -> None:
         note(records, decision(1))

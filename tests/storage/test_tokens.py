@@ -43,6 +43,11 @@ def test_any_text_is_an_id_and_none_is_stored_as_it_is(records: DatabaseRecords,
     assert row["expires_at"] == SOON
 
 
+def test_half_a_character_is_an_id_too(records: DatabaseRecords) -> None:
+    assert records.seen_tokens.first_use("i", "\ud83d", SOON)
+    assert not records.seen_tokens.first_use("i", "\ud83d", SOON)
+
+
 def test_a_database_that_is_down_is_said_so(make_records: MakeRecords) -> None:
     with pytest.raises(StoreDownError):
         make_records("postgresql+psycopg://cds@127.0.0.1:1/cds").seen_tokens.first_use("i", "t", SOON)

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+from cds_service.feedback import MOST_ENTRIES
 from cds_service.settings import Profile, Settings, SettingsError
 from cds_service.storage import open_records
 from cds_service.storage.database import COMMAND, LOOKUP, open_engine
@@ -52,7 +53,7 @@ class TestFeedback:
             # Of the one connection that feedback has; the file may not grow any more.
             connection.exec_driver_sql("PRAGMA max_page_count = 1")
         with pytest.raises(RecordsUnavailableError):
-            report(records, *(entry(number) for number in range(5000)))
+            report(records, *(entry(number) for number in range(MOST_ENTRIES)))
         assert rows(sqlite_url, feedback) == []
         assert told.checks == ["feedback"]
 
@@ -108,7 +109,7 @@ class TestDecisions:
         assert {event["event"] for event in told.events} == {"records-dropped"}
 
     def test_a_mistake_of_ours_costs_no_answer(self, records: DatabaseRecords, told: Told) -> None:
-        records.note("epic", None, None, None)  # type: ignore[arg-type]
+        records.note("epic", None, None, None, measured=True)  # type: ignore[arg-type]
         assert told.checks == ["decisions"]
         assert told.dropped == 1
 

@@ -82,7 +82,15 @@ def test_production_starts_with_all_of_them_and_names_what_is_wrong_in_the_clien
         monkeypatch.setenv(PREFIX + name, value)
     with pytest.raises(SettingsError, match=r"^clients file clients\.toml: ehr: issuer: is missing"):
         create_app()
-    clients.write_text('[clients.ehr]\nissuer = "https://ehr.example.org"\njwks_url = "https://ehr.example.org/jwks"\n')
+    good = '[clients.ehr]\nissuer = "https://ehr.example.org"\njwks_url = "https://ehr.example.org/jwks"\n'
+    clients.write_text(f'{good}fhir_servers = ["http://ehr.example.org/fhir"]\n')
+    monkeypatch.setenv(PREFIX + "PUBLIC_URLS", "http://cds.example.org")
+    with pytest.raises(SettingsError) as refused:
+        create_app()
+    assert "MAGNESIUM_CDS_PUBLIC_URLS: https instead of http" in str(refused.value)
+    assert "clients file clients.toml: ehr: fhir_servers: https instead of http" in str(refused.value)
+    monkeypatch.setenv(PREFIX + "PUBLIC_URLS", "https://cds.example.org")
+    clients.write_text(good)
     client = create_app().test_client()
     assert client.get("/cds-services").status_code == 200
     assert client.post("/cds-services/magnesium-patient-view", data=b"{}").status_code == 401

@@ -87,6 +87,12 @@ def test_tokens_of_different_issuers_or_ids_are_different(make: Any, pairs: list
     assert not any(seen.first_use(issuer, jti, LATER) for issuer, jti in pairs)
 
 
+@every_store
+def test_half_a_character_is_an_id_too(make: Any) -> None:
+    seen = make()
+    assert [seen.first_use(ISSUER, "\ud83d", LATER) for _ in range(2)] == [True, False]
+
+
 def test_of_many_that_ask_at_once_one_hears_yes() -> None:
     seen, heard, together = in_process(), [], threading.Barrier(16)
 

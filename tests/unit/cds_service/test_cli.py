@@ -154,7 +154,7 @@ class TestReplay:
         file.write_text(json.dumps(odd))
         result = run("replay", file)
         assert result.exit_code == 1
-        assert "400 conflict Observation/mg-today" in result.stdout
+        assert "400 conflict prefetch.labs.entry[0].resource" in result.stdout
 
     def test_nothing_to_replay_is_a_failure(self, tmp_path: Path) -> None:
         result = run("replay", tmp_path)

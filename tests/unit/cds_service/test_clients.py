@@ -120,6 +120,13 @@ def test_everybody_is_one_client_without_a_mark() -> None:
     assert (OPEN_CLIENT.name, OPEN_CLIENT.issuer, OPEN_CLIENT.certificates) == (OPEN, "", ())
 
 
+def test_where_all_is_to_be_encrypted_no_fhir_server_is_http(load: Load, tmp_path: Path) -> None:
+    text = f'[clients.ehr]\n{GOOD}fhir_servers = ["https://a.example/fhir", "http://b.example/fhir"]\n'
+    assert load(text)
+    with pytest.raises(SettingsError, match=r"^clients file clients\.toml: ehr: fhir_servers: https instead of http"):
+        load_clients(tmp_path / "clients.toml", https_only=True)
+
+
 # ── What is wrong ─────────────────────────────────────────────────────────────────────────────────
 
 # One line beside a good issuer and key set, and what is said about it.
@@ -169,6 +176,8 @@ WRONG_FIELDS = {
     "max_cards = 0": "Expected `int` >= 1 - at `$.max_cards`",
     'order_sign_minimum = "low"': "Invalid enum value 'low' - at `$.order_sign_minimum`",
     'source_label = ""': "Expected `str` of length >= 1 - at `$.source_label`",
+    'source_label = " "': "source_label: must not be blank",
+    'source_label = "St.\\nElsewhere"': "source_label: must be one line without control characters",
     'source_url = "http://ehr.example.org"': "source_url: must be a plain https URL",
     'silent = "most"': "Invalid enum value 'most' - at `$.silent`",
     'silent = ["thirst"]': "Invalid enum value 'thirst' - at `$.silent[0]`",

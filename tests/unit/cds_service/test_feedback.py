@@ -10,13 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.errors import RequestError
-from cds_service.feedback import IN_WORDS, Feedback, Outcome, Reason, read_feedback
+from cds_service.feedback import ANOTHER_CODE, IN_WORDS, MOST_ENTRIES, Feedback, Outcome, Reason, read_feedback
+from hooks.wording import OVERRIDE_REASONS
+from magnesium.verdict import Topic
 
 CARD = "6f1f6d3a-9c1b-4f6e-8b0e-0d5c6a2b7e11"
 OTHER = "9dac10ac-a5f0-43b3-b8ed-edc3549a84d3"
 OVERRIDDEN = {"card": CARD, "outcome": "overridden", "outcomeTimestamp": "2026-01-15T09:00:00Z"}
 ACCEPTED = {"card": CARD, "outcome": "accepted", "outcomeTimestamp": "2026-01-15T09:00:00Z"}
-CODED = {"code": "3", "system": "urn:oid:1.2.3"}
+OURS = OVERRIDE_REASONS[Topic.WASTING_DRUG][0]
+CODED = OURS.to_json()
+FOREIGN = {"code": "3", "system": "urn:oid:1.2.3"}
+# As Epic tells who dismissed a card, which is no reason.
+USER = {"internal.epic.cdshooks.feedback.user": {"type": {"code": "EMP"}, "id": {"code": "17425"}}}
 
 
 def one(entry: dict[str, Any]) -> Feedback:
@@ -32,6 +38,14 @@ class TestEnvelope:
             read_feedback(body)
         assert [issue.at for issue in refused.value.issues] == ["feedback"]
         assert refused.value.status == 400
+
+    def test_more_than_can_be_written_at_once_is_refused_with_the_number(self) -> None:
+        assert len(read_feedback({"feedback": [ACCEPTED] * MOST_ENTRIES}).entries) == MOST_ENTRIES
+        with pytest.raises(RequestError) as refused:
+            read_feedback({"feedback": [ACCEPTED] * (MOST_ENTRIES + 1)})
+        [issue] = refused.value.issues
+        assert (refused.value.status, issue.code, issue.at) == (413, "too-long", "feedback")
+        assert str(MOST_ENTRIES) in issue.text
 
     def test_nothing_to_report_is_fine(self) -> None:
         assert read_feedback({"feedback": []}).entries == ()
@@ -83,7 +97,7 @@ class TestEnvelope:
         for entry in batch.entries:
             assert len(entry.card) in {0, 36}
             assert entry.when is None or entry.when.utcoffset() is not None
-            assert entry.reason is None or len(entry.reason.code) <= 64
+            assert entry.reason is None or entry.reason in {Reason(IN_WORDS), Reason(ANOTHER_CODE)}
 
 
 class TestEntry:
@@ -170,14 +184,41 @@ class TestReason:
         ],
     )
     def test_a_code_is_found_wherever_clients_put_it(self, sent: dict[str, Any]) -> None:
-        assert one(OVERRIDDEN | sent).reason == Reason("3", "urn:oid:1.2.3")
+        assert one(OVERRIDDEN | sent).reason == Reason(OURS.code, OURS.system)
 
     @pytest.mark.parametrize(
         "sent",
         [
+            {"reason": FOREIGN},
+            {"reason": {"code": "3"}},
+            {"reason": {"coding": [FOREIGN]}},
+            {"extension": {"com.example.reason": FOREIGN}},
             {"reason": {"code": "patient Jane Roe refuses", "system": "x"}},
+            {"reason": {"code": "Jane.Roe-1950-01-01", "system": "urn:x"}},
             {"reason": {"code": "x" * 65}},
+            {"reason": FOREIGN | {"display": "Refuses"}, "userComment": "Refuses", "extension": USER},
+        ],
+    )
+    def test_of_a_code_that_no_card_offers_only_that_it_was_given_is_kept(self, sent: dict[str, Any]) -> None:
+        assert one(OVERRIDDEN | {"overrideReason": sent}).reason == Reason(ANOTHER_CODE)
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            {"reason": {"coding": [FOREIGN, CODED]}},
+            {"reason": FOREIGN, "extension": {"com.example.reason": CODED}},
+            {"reason": CODED, "extension": USER},
+            {"extension": {"com.example.reason": CODED, **USER}},
+        ],
+    )
+    def test_a_code_that_a_card_offers_goes_before_others(self, sent: dict[str, Any]) -> None:
+        assert one(OVERRIDDEN | {"overrideReason": sent}).reason == Reason(OURS.code, OURS.system)
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
             {"reason": {"display": "Refuses"}},
+            {"reason": {"display": "Refuses"}, "extension": USER},
             {"reason": "Refuses"},
             {"userComment": "Refuses"},
             {"reason": {"code": 3}, "userComment": "Refuses"},
@@ -186,18 +227,21 @@ class TestReason:
     def test_a_reason_in_words_is_known_to_have_been_given_and_not_kept(self, sent: dict[str, Any]) -> None:
         assert one(OVERRIDDEN | {"overrideReason": sent}).reason == Reason(IN_WORDS)
 
-    @pytest.mark.parametrize("sent", [None, {}, [], "x", {"reason": None}, {"userComment": " "}, {"reason": {}}])
+    @pytest.mark.parametrize(
+        "sent", [None, {}, [], "x", {"reason": None}, {"userComment": " "}, {"reason": {}}, {"extension": USER}]
+    )
     def test_no_reason_is_none(self, sent: Any) -> None:
         assert one(OVERRIDDEN | {"overrideReason": sent}).reason is None
 
-    @pytest.mark.parametrize("system", ["a b", "x" * 256, None, 7, "é"])
-    def test_an_odd_system_costs_only_itself(self, system: Any) -> None:
-        assert one(OVERRIDDEN | {"overrideReason": {"reason": {"code": "3", "system": system}}}).reason == Reason("3")
+    @pytest.mark.parametrize("system", ["https://example.org/reasons", "urn:Jane.Roe", "a b", "x" * 256, None, 7, "é"])
+    def test_another_system_is_not_kept(self, system: Any) -> None:
+        sent = {"reason": {"code": OURS.code, "system": system}}
+        assert one(OVERRIDDEN | {"overrideReason": sent}).reason == Reason(OURS.code)
 
     def test_that_there_was_a_comment_is_kept_beside_the_code(self) -> None:
         entry = one(OVERRIDDEN | {"overrideReason": {"reason": CODED, "userComment": "Mr Roe"}})
         assert entry.commented
-        assert entry.reason == Reason("3", "urn:oid:1.2.3")
+        assert entry.reason == Reason(OURS.code, OURS.system)
 
     def test_a_code_that_is_buried_too_deep_is_not_looked_for(self) -> None:
         nested: Any = CODED

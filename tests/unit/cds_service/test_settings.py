@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,6 +172,17 @@ def test_production_names_only_what_is_missing(tmp_path: Path) -> None:
     have.check()
     with pytest.raises(SettingsError, match=r"needs:\nMAGNESIUM_CDS_CLIENTS: [^\n]*\nTo try"):
         dataclasses.replace(have, clients=None).check()
+
+
+@pytest.mark.parametrize("name", ["public_urls", "fhir_servers"])
+def test_production_takes_no_address_without_encryption_and_says_so_with_what_is_missing(name: str) -> None:
+    addresses: Any = {name: ("https://a.example.org", "http://b.example.org")}
+    with pytest.raises(SettingsError) as refused:
+        Settings(**addresses).check()
+    said = [line for line in str(refused.value).splitlines() if "https" in line]
+    assert said == [f"MAGNESIUM_CDS_{name.upper()}: https instead of http: patients and tokens travel there"]
+    assert "MAGNESIUM_CDS_CLIENTS" in str(refused.value)
+    Settings(profile=Profile.DEV, **addresses).check()
 
 
 def test_the_dev_profile_needs_nothing() -> None:

@@ -184,6 +184,12 @@ class TestAddresses:
             "64:ff9b::a9fe:a9fe",
             "2002:7f00:1::",
             "2002:a9fe:a9fe::",
+            "::7f00:1",
+            "::5db8:d822",
+            "::ffff:0:7f00:1",
+            "::ffff:0:5db8:d822",
+            "64:ff9b:1::7f00:1",
+            "fec0::1",
             "not an address",
         ],
     )

@@ -13,24 +13,30 @@ import pytest
 
 from hooks.memory import Level, Measure, Override, hold_back, measure, note, nothing_remembered, window
 from hooks.one_card import Lead, on_order_hooks, on_patient_view
+from magnesium.facts import Analyte
 from magnesium.picture import ClinicalPicture
 from magnesium.policy import Policy
 from magnesium.verdict import Finding, Indicator, Proposal, Topic
 from tests.builders import (
     NOW,
     Fact,
+    ago,
     albumin,
     calcium,
     corrected_calcium,
     draft,
+    ended_order,
+    given,
     ionized,
     k,
+    lab,
     mg,
     order,
     picture,
 )
 
 LOW = mg("1.4 mg/dL", hours_ago=3)
+WASHING_OUT = ended_order("cisplatin", days_ago=20, ended=ago(days=14))
 
 
 def finding(topic: Topic, indicator: Indicator = Indicator.WARNING, *proposals: Proposal) -> Finding:
@@ -202,6 +208,57 @@ class TestWorse:
         assert now.worse_than(before)
         assert not before.worse_than(now)
 
+    @pytest.mark.parametrize(
+        ("before", "now", "worse"),
+        [
+            ((WASHING_OUT,), (WASHING_OUT,), False),
+            ((WASHING_OUT,), (WASHING_OUT, given("cisplatin")), True),
+            ((WASHING_OUT,), (WASHING_OUT, draft("cisplatin")), True),
+            ((order("cisplatin"),), (WASHING_OUT,), False),
+            ((order("furosemide"),), (order("furosemide"), draft("furosemide")), True),
+            ((order("digoxin"),), (order("digoxin"), draft("digoxin")), True),
+            ((order("sotalol"),), (order("sotalol"), draft("sotalol")), True),
+            ((draft("cisplatin"),), (draft("cisplatin"),), False),
+            ((draft("cisplatin"),), (order("cisplatin"),), False),
+            ((draft("sotalol"),), (order("sotalol"),), False),
+        ],
+        ids=[
+            "still washing out",
+            "given again in the wash-out",
+            "ordered again in the wash-out",
+            "stopped since",
+            "ordered beside what is taken",
+            "digoxin, ordered again",
+            "a QT drug, ordered again",
+            "dismissed while it was ordered, and signed",
+            "dismissed while it was ordered, and taken",
+            "a QT drug dismissed while it was ordered, and taken",
+        ],
+    )
+    def test_a_drug_that_is_taken_or_ordered_again(
+        self, before: tuple[Fact, ...], now: tuple[Fact, ...], *, worse: bool
+    ) -> None:
+        assert measured(*now).worse_than(measured(*before)) is worse
+
+    @pytest.mark.parametrize(
+        ("before", "now", "worse"),
+        [("0.50", "0.50", False), ("0.50", "0.51", False), ("0.50", "0.49", True), (None, "0.40", True)],
+    )
+    def test_a_lower_ionized_magnesium_or_one_that_was_not_known(
+        self, before: str | None, now: str, *, worse: bool
+    ) -> None:
+        first = () if before is None else (lab(Analyte.MAGNESIUM_IONIZED, f"{before} mmol/L"),)
+        second = lab(Analyte.MAGNESIUM_IONIZED, f"{now} mmol/L")
+        assert measured(LOW, second).worse_than(measured(LOW, *first)) is worse
+
+    @pytest.mark.parametrize(
+        "fact",
+        [lab(Analyte.MAGNESIUM_RBC, "1.5 mmol/L"), lab(Analyte.CREATININE, "3 mg/dL")],
+        ids=["red cells", "kidney"],
+    )
+    def test_another_result_is_no_news_of_the_topic(self, fact: Fact) -> None:
+        assert not measured(LOW, fact).worse_than(measured(LOW))
+
     def test_a_drug_that_has_nothing_to_do_with_it(self) -> None:
         assert not measured(order("amoxicillin")).worse_than(measured())
 
@@ -266,7 +323,8 @@ class TestStored:
         "kept",
         [
             measured(),
-            measured(LOW, k("<3.0 mmol/L"), order("furosemide")),
+            measured(LOW, k("<3.0 mmol/L"), order("furosemide"), draft("cisplatin")),
+            measured(lab(Analyte.MAGNESIUM_IONIZED, "0.40 mmol/L")),
             measured(ionized(">1.0 mmol/L"), of=lead(Topic.HYPOCALCEMIA, Indicator.INFO, Topic.HYPOMAGNESEMIA)),
         ],
     )
