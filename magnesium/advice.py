@@ -214,7 +214,7 @@ def _wanted(picture: ClinicalPicture) -> tuple[tuple[str, ...], tuple[Proposal, 
     if severe and _in_the_vein(picture) and _recheck(picture) and not _emergency(picture):
         how = "only with the caution below" if _vein_closed(picture) else "per local protocol"
         return (
-            (f"Still severe: intravenous magnesium {how}; until then oral.",),
+            (f"If still severe: intravenous magnesium {how}; until then oral.",),
             (*_intravenous(picture), Proposal.MAGNESIUM_ORAL),
         )
     if _emergency(picture) or (severe and _in_the_vein(picture)):

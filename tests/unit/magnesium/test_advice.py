@@ -265,7 +265,7 @@ class TestAgingMagnesium:
 
     def test_a_severe_one_is_rechecked_first_and_has_no_intravenous_order(self) -> None:
         plan = replace_magnesium(picture(self.OLD_SEVERE, HEALTHY_KIDNEYS, setting=INPATIENT))
-        assert plan.act == (self.OLDER, "Still severe: intravenous magnesium per local protocol; until then oral.")
+        assert plan.act == (self.OLDER, "If still severe: intravenous magnesium per local protocol; until then oral.")
         assert plan.proposals == (RECHECK, ORAL_ORDER)
         assert plan.held_back == ("magnesium-intravenous-without-dose: the magnesium is older than 72 h",)
 

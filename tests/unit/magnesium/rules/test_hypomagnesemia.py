@@ -261,7 +261,7 @@ class TestAgingResult:
         assert found.indicator is WARNING
         assert found.act[:2] == (
             "This magnesium is older than 72 h: recheck.",
-            "Still severe: intravenous magnesium per local protocol; until then oral.",
+            "If still severe: intravenous magnesium per local protocol; until then oral.",
         )
         assert found.proposals == (Proposal.SERUM_MAGNESIUM, Proposal.MAGNESIUM_ORAL)
         assert "magnesium-intravenous-without-dose: the magnesium is older than 72 h" in found.evidence.held_back
