@@ -6,8 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from magnesium.advice import despite, fitting_replacement_begun, measure_text, replace_magnesium
-from magnesium.facts import Analyte, Exposure, Route, Setting, Sex
+from magnesium.advice import (
+    Advice,
+    despite,
+    fitting_replacement_begun,
+    magnesium_now,
+    measure_magnesium,
+    measure_text,
+    order_potassium,
+    potassium_not_counted,
+    replace_magnesium,
+)
+from magnesium.facts import Analyte, Exposure, OrderedTest, Route, Setting, Sex
 from magnesium.verdict import Proposal
 from tests.builders import (
     HEALTHY_KIDNEYS,
@@ -269,6 +279,16 @@ class TestAgingMagnesium:
         assert plan.proposals == (RECHECK, ORAL_ORDER)
         assert plan.held_back == ("magnesium-intravenous-without-dose: the magnesium is older than 72 h",)
 
+    def test_where_the_vein_is_closed_the_words_say_so(self) -> None:
+        chart = (self.OLD_SEVERE, HEALTHY_KIDNEYS, problem("sick_sinus_syndrome"))
+        plan = replace_magnesium(picture(*chart, setting=INPATIENT))
+        assert plan.act == (
+            self.OLDER,
+            "If still severe: intravenous magnesium only with the caution below; until then oral.",
+            SLOW,
+        )
+        assert plan.proposals == (RECHECK, ORAL_ORDER)
+
     @pytest.mark.parametrize(("hours", "orders"), [(72, (IV_ORDER, ORAL_ORDER)), (73, (RECHECK, ORAL_ORDER))])
     def test_from_72_hours_on(self, hours: int, orders: tuple[Proposal, ...]) -> None:
         assert proposed(mg("1.1 mg/dL", hours_ago=hours), setting=INPATIENT) == orders
@@ -483,3 +503,73 @@ def test_diarrhea_is_to_be_worked_up(slug: str, said: bool) -> None:
 )
 def test_a_magnesium_is_asked_for_in_the_words_of_the_card_that_leads(at_stake: list[Fact], said: str) -> None:
     assert measure_text(picture(*at_stake), "Check it.") == said
+
+
+class TestPotassium:
+    POTASSIUM = Proposal.POTASSIUM
+    LOW_POTASSIUM = k("3.0 mmol/L")
+
+    def test_a_low_one_is_ordered(self) -> None:
+        found = order_potassium(picture(self.LOW_POTASSIUM, HEALTHY_KIDNEYS))
+        assert found == Advice(proposals=(self.POTASSIUM,))
+
+    @pytest.mark.parametrize(
+        ("more", "reason"),
+        [
+            ([HEALTHY_KIDNEYS, order("potassium chloride")], "potassium is already ordered or given"),
+            ([HEALTHY_KIDNEYS, draft("potassium chloride")], "potassium is already ordered or given"),
+            ([], "kidney function impaired or unknown"),
+            # What a guard says goes before what is there already.
+            ([order("potassium chloride")], "kidney function impaired or unknown"),
+        ],
+        ids=["in force", "being ordered", "held by a guard", "held by a guard, and in force"],
+    )
+    def test_what_holds_the_order_back_is_told(self, more: list[Fact], reason: str) -> None:
+        found = order_potassium(picture(self.LOW_POTASSIUM, *more))
+        assert found == Advice(held_back=(f"{self.POTASSIUM}: {reason}",))
+
+    def test_what_is_not_counted_is_named_with_the_amount_that_would_count(self) -> None:
+        fluid = order("potassium chloride", other_ingredients=True, days_ago=2)
+        assert potassium_not_counted(picture(fluid)) == (
+            "Not counted as potassium replacement, not known to give 20 mmol/d: potassium chloride (since 12 Mar 2026).",
+        )
+        assert potassium_not_counted(picture(order("potassium chloride"))) == ()
+
+
+@pytest.mark.parametrize(
+    ("chart", "setting", "said"),
+    [
+        ([LOW], OUTPATIENT, "Mg 1.4 mg/dL (14 Mar 2026 10:00), low"),
+        ([SEVERE], OUTPATIENT, "Mg 1.1 mg/dL (14 Mar 2026 10:00), severely low"),
+        (
+            [mg("1.4 mg/dL", days_ago=4)],
+            INPATIENT,
+            "Mg 1.4 mg/dL (10 Mar 2026 12:00), low, older than 72 h",
+        ),
+        (
+            [mg("1.4 mg/dL", days_ago=400)],
+            OUTPATIENT,
+            "Mg 1.4 mg/dL (7 Feb 2025 12:00), low, out of date",
+        ),
+        (
+            [LOW, iv_magnesium(hours_ago=3)],
+            OUTPATIENT,
+            "Mg 1.4 mg/dL (14 Mar 2026 10:00), low, drawn after an IV dose",
+        ),
+    ],
+    ids=["low", "severe", "aging", "stale", "after a dose"],
+)
+def test_the_magnesium_of_now_is_told_with_what_makes_it_doubtful(
+    chart: list[Fact], setting: Setting, said: str
+) -> None:
+    assert magnesium_now(picture(*chart, setting=setting)) == said
+
+
+@pytest.mark.parametrize(
+    ("due", "asked"),
+    [(ordered_test(), False)]
+    + [(ordered_test(at=ago(hours=-hours)), asked) for hours, asked in ((0, False), (48, False), (49, True))],
+    ids=["undated", "now", "in 48 h", "in 49 h"],
+)
+def test_a_magnesium_is_not_asked_for_where_one_is_due_soon(due: OrderedTest, asked: bool) -> None:
+    assert measure_magnesium(picture(due)) == ((RECHECK,) if asked else ())

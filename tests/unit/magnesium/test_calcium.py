@@ -200,6 +200,10 @@ class TestWhichCounts:
     ) -> None:
         assert read(older, *newer).level is level
 
+    def test_a_newer_one_that_is_as_low_leaves_the_ionized_one(self) -> None:
+        found = read(ionized("1.0 mmol/L", days_ago=3), corrected_calcium("2.0 mmol/L"))
+        assert (found.level, found.basis) == (LOW, CalciumBasis.IONIZED)
+
     @pytest.mark.parametrize(
         ("setting", "analyte", "hours"),
         [

@@ -91,6 +91,15 @@ def test_near_a_limit_a_value_gets_decimals_up_to_four(reported: str, shown: str
         (mg("8.45 mg/dL"), SI, "Mg 8.45 mg/dL"),
         (mg("0.97 mg/dL"), SI, "Mg 0.40 mmol/L [0.97 mg/dL]"),
         (mg("0.7 mg/dL"), SI, "Mg 0.7 mg/dL"),
+        # Below the floor of 0.97 mg/dL, and 0.40 mmol/L is not
+        (mg("0.965 mg/dL"), SI, "Mg 0.965 mg/dL"),
+        # The usual decimal would round each up to the limit that it lies below
+        (ionized("0.79 mmol/L"), CONVENTIONAL, "ionized Ca 3.17 mg/dL [0.79 mmol/L]"),
+        (calcium("2.09 mmol/L"), CONVENTIONAL, "Ca 8.38 mg/dL [2.09 mmol/L]"),
+        (corrected_calcium("2.09 mmol/L"), CONVENTIONAL, "corrected Ca 8.38 mg/dL [2.09 mmol/L]"),
+        (calcium("1.89 mmol/L"), CONVENTIONAL, "Ca 7.57 mg/dL [1.89 mmol/L]"),
+        # No limit of its own: the usual decimals
+        (lab(Analyte.MAGNESIUM_URINE, "0.49 mmol/L"), CONVENTIONAL, "urine Mg 1.2 mg/dL [0.49 mmol/L]"),
     ],
 )
 def test_no_limit_of_any_analyte_lies_between_what_is_reported_and_what_is_shown(

@@ -183,6 +183,12 @@ def test_each_row_of_potassium_too(chart: list[Fact], reason: str, caution: str 
     assert found.potassium_cautions == (() if caution is None else (caution,))
 
 
+def test_an_old_magnesium_keeps_orders_out_of_the_vein_and_has_no_sentence_of_its_own() -> None:
+    found = picture(mg("1.4 mg/dL", hours_ago=73), LOW_K, HEALTHY_KIDNEYS, setting=INPATIENT).guard
+    assert found.held == dict.fromkeys((IV_ORDER, IV_WITHOUT_DOSE), "the magnesium is older than 72 h")
+    assert found.cautions == ()
+
+
 def test_of_a_patient_whose_age_forbids_an_order_the_reason_says_so() -> None:
     child = guard(patient=aged(17))
     assert child.held == dict.fromkeys((*MAGNESIUM_ORDERS, POTASSIUM), "no doses or orders under 18")

@@ -250,7 +250,9 @@ class TestFiltration:
         assert read(problem(stage), egfr("45")).filtration is REDUCED
 
     def test_pregnancy_has_no_computed_egfr_but_a_reported_one(self) -> None:
-        assert read(problem("pregnancy"), creatinine("0.7 mg/dL")).filtration is UNKNOWN
+        function = read(problem("pregnancy"), creatinine("0.7 mg/dL"))
+        assert (function.filtration, function.egfr, function.computed) == (UNKNOWN, None, False)
+        assert function.words == "no eGFR from creatinine 0.7 mg/dL"
         assert read(problem("pregnancy"), egfr("90")).filtration is FULL
 
     # eGFR falls below 30 between these creatinines: at 60 2.41 and 2.42 (male), 1.89 and 1.90 (female); at 18 2.99 and
@@ -273,6 +275,7 @@ class TestFiltration:
             ("3.00 mg/dL", aged(None, Sex.MALE), POOR),
             ("6.0 mg/dL", aged(300), POOR),
             (">10 mg/dL", aged(17), UNKNOWN),
+            ("6.0 mg/dL", aged(18, Sex.UNKNOWN), POOR),
         ],
     )
     def test_what_is_missing_for_an_egfr_leaves_only_one_that_is_surely_poor(
@@ -395,6 +398,7 @@ class TestAcuteInjury:
     def test_no_egfr_holds_under_it(self) -> None:
         function = read(egfr("90"), creatinine("1.0 mg/dL", days_ago=3), creatinine("2.0 mg/dL"))
         assert (function.filtration, function.egfr, function.impaired_acutely) == (UNKNOWN, None, True)
+        assert function.basis is None
 
     def test_an_injury_of_long_ago_is_none_now(self) -> None:
         function = read(creatinine("1.0 mg/dL", days_ago=403), creatinine("3.0 mg/dL", days_ago=400))

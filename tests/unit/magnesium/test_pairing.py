@@ -42,3 +42,10 @@ def test_the_same_specimen_counts_whatever_the_times() -> None:
     assert partner(sample, [other, same], HOUR) is same
     assert partner(sample, [other], HOUR) is other
     assert partner(lab(Analyte.CALCIUM_URINE, "2 mmol/L"), [same], HOUR) is None
+
+
+def test_without_a_specimen_on_record_only_the_times_count() -> None:
+    sample = urine_mg("2 mmol/L")
+    far, near = urine_creatinine("7 mmol/L", hours_ago=9), urine_creatinine("8 mmol/L", hours_ago=0.5)
+    assert partner(sample, [far, near], HOUR) is near
+    assert partner(sample, [far], HOUR) is None

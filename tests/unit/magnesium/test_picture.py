@@ -344,6 +344,17 @@ class TestRecheckAfterADose:
         assert picture(self.LOW, between, self.NORMAL, *doses).low_before_dose == self.LOW
         assert picture(between, self.NORMAL, *doses).low_before_dose is None
 
+    @pytest.mark.parametrize(
+        "dose",
+        [
+            order("magnesium sulfate", route=IV, started=None),
+            replace(iv_magnesium(hours_ago=12), start=None, end=None),
+        ],
+        ids=["a course", "a dose"],
+    )
+    def test_a_dose_that_does_not_say_when_stands_in_nobody_s_way(self, dose: Exposure) -> None:
+        assert picture(self.LOW, self.NORMAL, dose, iv_magnesium(hours_ago=12)).low_before_dose == self.LOW
+
     def test_a_low_value_after_a_dose_counts_by_itself(self) -> None:
         assert picture(self.LOW, mg("1.5 mg/dL"), iv_magnesium()).low_before_dose is None
 

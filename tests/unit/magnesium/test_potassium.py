@@ -93,8 +93,14 @@ class TestTwoResultsOfOneInstant:
         assert reading.low
         assert reading.conflicting
 
-    def test_two_low_ones_do_not_conflict(self) -> None:
-        assert not read(k("2.9 mmol/L"), k("3.0 mmol/L")).conflicting
+    def test_both_are_kept_for_what_lowers_potassium_and_for_what_raises_it(self) -> None:
+        low, high = k("3.0 mmol/L"), k("5.9 mmol/L")
+        reading = read(k("2.0 mmol/L", hours_ago=1), high, low)
+        assert (reading.result, reading.highest) == (low, high)
+
+    @pytest.mark.parametrize(("one", "other"), [("2.9", "3.0"), ("4.0", "4.2")], ids=["low", "not low"])
+    def test_two_on_one_side_of_the_limit_do_not_conflict(self, one: str, other: str) -> None:
+        assert not read(k(f"{one} mmol/L"), k(f"{other} mmol/L")).conflicting
 
     def test_a_surely_low_one_goes_before_one_that_decides_nothing(self) -> None:
         reading = read(k(">3.0 mmol/L"), k("3.4 mmol/L"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from magnesium.facts import Analyte, LabResult, PatientFacts
+from magnesium.facts import Analyte, LabResult, PatientFacts, Unusable
+from magnesium.moment import When
 from magnesium.results import Series, highest, implausible, lowest, series
 from tests.builders import MINUTE, NOW, POLICY, Fact, ago, creatinine, facts, k, mg, qtc, quantity, unreadable
 
@@ -106,6 +107,7 @@ def test_a_date_that_may_be_past_is_used() -> None:
 
 def test_post_dialysis_samples_are_neither_used_nor_held_against_anybody() -> None:
     assert found(facts(mg("1.0 mg/dL", post_dialysis=True))) == Series()
+    assert values(found(facts(mg("1.0 mg/dL", post_dialysis=True), mg("1.4 mg/dL"))).results) == ["1.4 mg/dL"]
 
 
 class TestSuspectSpecimen:
@@ -159,6 +161,12 @@ class TestUnverifiedNewer:
         )
         assert sorted(u.reason for u in results.unverified_newer) == ["implausible", "suspect-specimen"]
 
+    def test_is_not_an_implausible_older_one_which_keeps_its_analyte_and_time(self) -> None:
+        refused = mg("99 mg/dL", hours_ago=3)
+        results = found(facts(mg("1.4 mg/dL", hours_ago=2), refused))
+        assert results.unusable == (Unusable(refused.source, "implausible", analyte=MG, when=refused.when),)
+        assert results.unverified_newer == ()
+
 
 class TestChartedTwice:
     @pytest.mark.parametrize(("minutes", "samples"), [(0, 1), (719, 1), (720, 1), (721, 2)])
@@ -167,6 +175,12 @@ class TestChartedTwice:
     ) -> None:
         chart = facts(mg("1.4 mg/dL", at=NOW - minutes * MINUTE), mg("1.4 mg/dL", system="urn:local"))
         assert len(found(chart).results) == samples
+
+    @pytest.mark.parametrize(("minutes", "samples"), [(719, 1), (720, 1), (721, 2)])
+    def test_a_copy_whose_time_is_known_to_12_hours_may_still_be_one(self, minutes: int, samples: int) -> None:
+        first = NOW - 900 * MINUTE
+        copy = mg("1.4 mg/dL", at=When(first, first + minutes * MINUTE), system="urn:local")
+        assert len(found(facts(mg("1.4 mg/dL", at=first), copy)).results) == samples
 
     @pytest.mark.parametrize(
         "second",

@@ -175,6 +175,7 @@ class TestWhatItSays:
             "Gentamicin: magnesium every 3 d.",
             "Tacrolimus: magnesium every 30 d.",
         )
+        assert found.why == ("Drug-induced magnesium loss is often silent until it is severe.",)
         assert found.act == ("Check serum magnesium.",)
         assert found.proposals == (Proposal.SERUM_MAGNESIUM,)
         assert {order("gentamicin"), order("tacrolimus")} <= set(found.evidence.facts)
