@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
-from fhir_mappings.reading import Resource, objects, own_reference, target, text, token
+from fhir_mappings.reading import Resource, first, objects, own_reference, target, text, token
+from fhir_mappings.times import read_when
 
 # What other resources refer to.
 _REFERRED = frozenset({"Encounter", "Medication", "Specimen"})
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 _T = TypeVar("_T")
 
@@ -79,10 +83,11 @@ def _newer(known: Resource, entry: Resource) -> Resource:
     return known if known is entry else max(known, entry, key=_version)
 
 
-def _version(resource: Resource) -> tuple[str, str]:
-    meta = resource.get("meta")
-    updated = text(meta.get("lastUpdated")) if isinstance(meta, dict) else ""
+def _version(resource: Resource) -> tuple[datetime, str]:
+    """Return when the server wrote this version, by the clock, not by its spelling; and the version in words."""
+    updated = read_when(first(resource.get("meta")).get("lastUpdated"), UTC)
+    written = updated.latest if updated else _NEVER
     try:
-        return updated, json.dumps(resource, sort_keys=True, default=str)
+        return written, json.dumps(resource, sort_keys=True, default=str)
     except (RecursionError, TypeError, ValueError):
-        return updated, ""
+        return written, ""

@@ -17,9 +17,19 @@ def test_every_resource_once_whichever_group_it_came_in() -> None:
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_of_two_versions_the_last_updated(turned: bool) -> None:
-    old = medication(meta={"lastUpdated": "2026-03-13T00:00:00Z"}, status="active")
-    new = medication(meta={"lastUpdated": "2026-03-14T00:00:00Z"}, status="inactive")
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("2026-03-13T00:00:00Z", "2026-03-14T00:00:00Z"),
+        ("2026-03-14T10:00:00+02:00", "2026-03-14T09:00:00Z"),
+        ("2026-03-14T09:00:00Z", "2026-03-14T09:00:00.500Z"),
+        ("yesterday", "2026-03-14T09:00:00Z"),
+    ],
+    ids=str,
+)
+def test_of_two_versions_the_last_updated(earlier: str, later: str, turned: bool) -> None:
+    old = medication(meta={"lastUpdated": earlier}, status="inactive")
+    new = medication(meta={"lastUpdated": later}, status="active")
     versions = [new, old] if turned else [old, new]
     assert Pool.of(versions).by_type["Medication"] == (new,)
 

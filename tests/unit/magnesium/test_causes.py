@@ -158,6 +158,13 @@ class TestInherited:
         (against,) = found.contradicting
         assert (against.id, against.facts) == ("timing:low_before_start", (early,))
         assert against.text == "magnesium was low before it was started (Mg 0.5 mmol/L (7 Feb 2025 12:00))"
+
+    def test_all_that_speaks_against_a_cause_stands_at_the_end_of_its_line(self) -> None:
+        early = mg("0.5 mmol/L", days_ago=400)
+        assert candidate("loop_diuretic", *GITELMAN, early, order("furosemide")).line.endswith(
+            ". Against: low urine calcium (Ca/Cr 0.04 mmol/mmol); "
+            "magnesium was low before it was started (Mg 0.5 mmol/L (7 Feb 2025 12:00))."
+        )
         assert "gitelman" in listed(*GITELMAN, early, order("hydrochlorothiazide"))
         assert "gitelman" not in listed(*GITELMAN, mg("0.8 mmol/L", days_ago=400), order("hydrochlorothiazide"))
         assert "gitelman" not in listed(*GITELMAN, early, order("hydrochlorothiazide", started=None))

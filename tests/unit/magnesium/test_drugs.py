@@ -463,6 +463,14 @@ class TestDrugsInCompany:
         codes = {d.drug_class.code for d in members(order(ingredient, route=route))}
         assert ("binds_magnesium" in codes) is bound
 
+    def test_as_its_second_class_a_drug_is_read_as_any_other_of_that_class(self) -> None:
+        of_both = replace(drugs()["moxifloxacin"], only_intravenous=True)
+        first, second = of_both.roles
+        assert first is of_both
+        binding = drug_classes()["binds_magnesium"]
+        assert second == replace(of_both, drug_class=binding, weight=binding.weight, only_intravenous=False, also=None)
+        assert second.roles == (second,)
+
     def test_moxifloxacin_is_a_qt_drug_however_it_is_given(self) -> None:
         assert [d.drug_class.code for d in members(order("moxifloxacin", route=IV))] == ["qt_drug"]
         assert [d.drug_class.code for d in members(order("moxifloxacin"))] == ["qt_drug", "binds_magnesium"]

@@ -246,7 +246,8 @@ class TestFiltration:
 
     @pytest.mark.parametrize("stage", ["ckd_stage_4", "ckd_stage_5", "esrd"])
     def test_advanced_kidney_disease_is_poor_where_nothing_is_measured(self, stage: str) -> None:
-        assert read(problem(stage)).filtration is POOR
+        function = read(problem(stage))
+        assert (function.filtration, function.words) == (POOR, "chronic kidney disease of stage 4 or 5")
         assert read(problem(stage), egfr("45")).filtration is REDUCED
 
     def test_pregnancy_has_no_computed_egfr_but_a_reported_one(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from magnesium.facts import Analyte, Exposure, Need
+from magnesium.facts import Analyte, Exposure, ExposureKind, Need, Route
 from magnesium.status import Currency
 from tests.builders import (
     INPATIENT,
@@ -116,6 +116,44 @@ class TestDrafts:
 
     def test_potassium_in_force_is_ordered_once(self) -> None:
         assert len(picture(order("potassium chloride")).potassium_ordered) == 1
+
+    def test_potassium_inside_a_fluid_of_unknown_amount_is_not_counted(self) -> None:
+        fluid = order("potassium chloride", other_ingredients=True)
+        chart = picture(fluid, order("potassium chloride"), order("furosemide"))
+        assert chart.potassium_not_counted == (fluid,)
+        assert chart.potassium_ordered == (order("potassium chloride"),)
+        drafted = replace(fluid, kind=ExposureKind.DRAFT, selected=True)
+        assert picture(drafted).potassium_selected == ()
+
+
+class TestReported:
+    """Shown and never judged."""
+
+    OLD = order("furosemide", days_ago=500)
+
+    @pytest.mark.parametrize(
+        ("exposure", "long_ago"),
+        [
+            (order("furosemide", days_ago=400), False),
+            (order("furosemide", started=ago(days=400) - MINUTE), True),
+            (statement("furosemide", days_ago=500), False),
+            (ended_order("furosemide", days_ago=500), False),
+            (order("furosemide", days_ago=500, ended=ago(days=1)), False),
+            (order("furosemide", days_ago=500, as_needed=True), False),
+            (order("furosemide", days_ago=500, single_dose=True), False),
+            (order("sotalol", days_ago=500), False),
+        ],
+        ids=["400 d", "longer", "a statement", "ended", "end known", "as needed", "single", "not wasting"],
+    )
+    def test_an_open_order_of_long_ago_is_shown_and_not_in_force(self, exposure: Exposure, long_ago: bool) -> None:
+        chart = picture(exposure)
+        assert chart.wasting_of_long_ago == ((exposure,) if long_ago else ())
+        assert chart.reported == chart.wasting_of_long_ago
+
+    def test_so_are_drugs_of_weak_evidence_and_wasting_ones_of_unknown_route(self) -> None:
+        weak, somewhere = order("oxaliplatin"), order("gentamicin", route=Route.UNKNOWN)
+        chart = picture(self.OLD, somewhere, weak, order("digoxin", route=Route.UNKNOWN), order("cisplatin"))
+        assert names(chart.reported) == ["furosemide", "gentamicin", "oxaliplatin"]
 
 
 class TestMagnesiumReplacement:
@@ -251,6 +289,9 @@ class TestAfterDose:
     def test_a_sample_drawn_during_or_within_12_hours_of_an_iv_dose(self, dose: Exposure, flattered: bool) -> None:
         assert picture(mg("1.8 mg/dL", hours_ago=5), dose).after_dose is flattered
 
+    def test_no_dose_comes_before_a_sample_that_is_not_there(self) -> None:
+        assert picture(iv_magnesium()).given_before_sample == ()
+
     def test_a_dose_without_a_time_says_nothing(self) -> None:
         assert not picture(mg("1.8 mg/dL"), replace(iv_magnesium(), start=None, end=None)).after_dose
 
@@ -334,6 +375,14 @@ class TestRecheckAfterADose:
         found = picture(self.LOW, self.NORMAL, iv_magnesium(hours_ago=dose))
         assert found.low_before_dose == (self.LOW if open_ else None)
 
+    def test_one_dose_may_flatter_several_results(self) -> None:
+        also_after = mg("2.1 mg/dL", hours_ago=11)
+        assert picture(self.LOW, also_after, self.NORMAL, iv_magnesium(hours_ago=12)).low_before_dose == self.LOW
+
+    def test_is_not_told_beside_a_newest_that_decides_nothing(self) -> None:
+        open_ended = mg(">1.0 mg/dL", hours_ago=10)
+        assert picture(self.LOW, open_ended, iv_magnesium(hours_ago=12)).low_before_dose is None
+
     def test_is_closed_by_a_normal_value_without_a_dose(self) -> None:
         between = mg("2.0 mg/dL", hours_ago=28)
         assert picture(self.LOW, between, self.NORMAL, iv_magnesium(hours_ago=12)).low_before_dose is None
@@ -376,6 +425,13 @@ class TestQtList:
     def test_haloperidol_counts_only_by_vein(self) -> None:
         assert not picture(order("haloperidol", route=ORAL)).qt_drugs
         assert picture(order("haloperidol", route=IV)).qt_drugs
+
+
+@pytest.mark.parametrize(("sent", "prolonged"), [("499", False), ("500", True)])
+def test_a_prolonged_qtc_is_one_of_500_ms_or_more(sent: str, prolonged: bool) -> None:
+    measured = qtc(sent)
+    assert picture(measured).prolonged_qtc == (measured if prolonged else None)
+    assert picture().prolonged_qtc is None
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,17 @@ def test_describes_a_number_for_the_evidence(number: str, text: str) -> None:
     assert described["basis"] in set(Basis)
 
 
+def test_tells_all_that_a_reader_needs_to_check_a_number() -> None:
+    assert POLICY.describe("magnesium.severe") == {
+        "id": "magnesium.severe",
+        "says": POLICY.magnesium.severe.says,
+        "value": "0.50 mmol/L / 1.2 mg/dL / 1.0 mEq/L",
+        "basis": "published",
+        "sources": "S0-008, S2-024, derived-meq",
+        "reviewed": "2026-11-21",
+    }
+
+
 def test_does_not_describe_a_number_it_does_not_have() -> None:
     with pytest.raises(KeyError):
         POLICY.describe("magnesium.sever")
