@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from magnesium.drugs import (
     Baseline,
+    DrugClass,
     Harm,
+    Monitored,
     Regimen,
     Weight,
     drug_classes,
@@ -92,6 +94,25 @@ def test_the_members_of_the_classes_are_those_of_the_specification(code: str, na
 )
 def test_the_weights_are_those_of_the_specification(code: str, weight: Weight) -> None:
     assert drug_classes()[code].weight is weight
+
+
+def test_a_class_is_read_with_all_that_its_row_says() -> None:
+    assert drug_classes()["mtor_inhibitor"] == DrugClass(
+        code="mtor_inhibitor",
+        label="mTOR inhibitor",
+        weight=Weight.MODERATE,
+        site="tubule",
+        mechanism="mechanism unsettled; less wasting than with calcineurin inhibitors",
+        advice="Discuss with the transplant or oncology team.",
+        baseline=Baseline.CONDITIONAL,
+        interval=timedelta(days=90),
+        washout=timedelta(days=14),
+        harm=Harm.STANDARD,
+        monitored=Monitored.ALWAYS,
+        only_oral=False,
+        sources=("S0-154", "S0-174", "S0-175", "S0-177", "class-effect", "local"),
+        reviewed=date(2026, 11, 21),
+    )
 
 
 def test_carboplatin_is_a_weak_platinum_and_so_not_wasting() -> None:
@@ -464,7 +485,7 @@ class TestDrugsInCompany:
         assert ("binds_magnesium" in codes) is bound
 
     def test_as_its_second_class_a_drug_is_read_as_any_other_of_that_class(self) -> None:
-        of_both = replace(drugs()["moxifloxacin"], only_intravenous=True)
+        of_both = replace(drugs()["moxifloxacin"], weight=Weight.STRONG, only_intravenous=True)
         first, second = of_both.roles
         assert first is of_both
         binding = drug_classes()["binds_magnesium"]

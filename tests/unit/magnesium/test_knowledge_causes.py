@@ -115,7 +115,16 @@ def test_the_words_avoid_certainty(word: str) -> None:
 
 
 def test_every_site_has_words() -> None:
-    assert all(site.words for site in Site)
+    assert {site: site.words for site in Site} == {
+        Site.GUT_PASSIVE: "gut",
+        Site.GUT_ACTIVE: "gut, active uptake",
+        Site.SHIFT: "shift out of plasma",
+        Site.FILTRATION: "glomerular filtration",
+        Site.PROXIMAL: "proximal tubule",
+        Site.TAL: "thick ascending limb",
+        Site.DCT: "distal convoluted tubule",
+        Site.OTHER: "other",
+    }
 
 
 def test_a_good_row_is_read() -> None:

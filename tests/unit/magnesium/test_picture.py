@@ -33,6 +33,7 @@ from tests.builders import (
     pulse,
     qrs,
     qtc,
+    quantity,
     site_policy,
     statement,
 )
@@ -122,8 +123,16 @@ class TestDrafts:
         chart = picture(fluid, order("potassium chloride"), order("furosemide"))
         assert chart.potassium_not_counted == (fluid,)
         assert chart.potassium_ordered == (order("potassium chloride"),)
+
+    @pytest.mark.parametrize(("daily", "counts"), [("19.9", False), ("20", True)])
+    def test_potassium_inside_a_fluid_counts_from_the_policy_s_daily_amount(self, daily: str, counts: bool) -> None:
+        amount = quantity(Analyte.MAGNESIUM_URINE_24H, f"{daily} mmol/d")
+        fluid = order("potassium chloride", other_ingredients=True, daily_amount=amount)
+        chart = picture(fluid)
+        assert chart.potassium_not_counted == (() if counts else (fluid,))
+        assert chart.potassium_ordered == ((fluid,) if counts else ())
         drafted = replace(fluid, kind=ExposureKind.DRAFT, selected=True)
-        assert picture(drafted).potassium_selected == ()
+        assert picture(drafted).potassium_selected == ((drafted,) if counts else ())
 
 
 class TestReported:

@@ -74,6 +74,11 @@ def test_describes_a_number_for_the_evidence(number: str, text: str) -> None:
     assert described["basis"] in set(Basis)
 
 
+@pytest.mark.parametrize(("unit", "text"), [("mmol/L", "0.50 mmol/L"), ("mg/dL", "1.2 mg/dL"), ("mEq/L", "1.0 mEq/L")])
+def test_tells_a_limit_in_the_unit_of_a_result(unit: str, text: str) -> None:
+    assert POLICY.magnesium.severe.within(quantity(Analyte.MAGNESIUM, f"9 {unit}").unit) == text
+
+
 def test_tells_all_that_a_reader_needs_to_check_a_number() -> None:
     assert POLICY.describe("magnesium.severe") == {
         "id": "magnesium.severe",
