@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar, cast
 
 from fhir_mappings.reading import Resource, first, objects, own_reference, target, text, token
@@ -80,12 +80,17 @@ def _contained(resource: Resource) -> dict[str, Resource]:
 
 def _newer(known: Resource, entry: Resource) -> Resource:
     """Choose between two versions of a resource, whichever came first: the one that was updated last."""
-    return known if known is entry else max(known, entry, key=_version)
+    return known if known is entry else max(known, entry, key=version)
 
 
-def _version(resource: Resource) -> tuple[datetime, str]:
-    """Return when the server wrote this version, by the clock, not by its spelling; and the version in words."""
-    updated = read_when(first(resource.get("meta")).get("lastUpdated"), UTC)
+def version(resource: Resource, zone: tzinfo = UTC) -> tuple[datetime, str]:
+    """Return when the server wrote this version, by the clock, not by its spelling; and the version in words.
+
+    Args:
+        resource: one of several versions.
+        zone: of a time that does not say its own, as FHIR wants it to.
+    """
+    updated = read_when(first(resource.get("meta")).get("lastUpdated"), zone)
     written = updated.latest if updated else _NEVER
     try:
         return written, json.dumps(resource, sort_keys=True, default=str)

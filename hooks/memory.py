@@ -209,9 +209,9 @@ def _drugs(picture: ClinicalPicture) -> frozenset[str]:
     drafted = [drug for draft in picture.drafts for drug in members(draft)]
     ordered = {drug.ingredient for drug in drafted if drug.wasting or drug.ingredient in endangered}
     taken = {held.drug.ingredient for held in picture.wasting if not held.washing_out} | endangered | ordered
-    washing_out = {held.drug.ingredient for held in picture.wasting}
+    wasting = {held.drug.ingredient for held in picture.wasting}
     marked = (*(f"{name} (taken)" for name in taken), *(f"{name} (ordered)" for name in ordered))
-    return frozenset((*washing_out, *taken, *marked))
+    return frozenset((*wasting, *taken, *marked))
 
 
 def _calcium(reading: CalciumReading) -> Level | None:

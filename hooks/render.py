@@ -7,10 +7,9 @@ Whatever a finding holds, a card comes out: a rule's odd text must not cost the 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import takewhile
 from typing import Protocol
 
 from fhir_mappings.proposals import Product, ProposedOrder, build
@@ -248,8 +247,7 @@ def _sections(sections: Mapping[str, Iterable[str]]) -> str:
     for title, lines in sections.items():
         fresh: list[str] = []
         plain = [one_line(line) for line in lines]
-        ordered = sorted(set(plain))
-        for line in (_fullest(line, ordered) for line in plain) if title == _FINDINGS else plain:
+        for line in _fullest(plain) if title == _FINDINGS else plain:
             if line.casefold() not in said:
                 said.add(line.casefold())
                 fresh.append(line)
@@ -257,15 +255,22 @@ def _sections(sections: Mapping[str, Iterable[str]]) -> str:
     return "\n\n".join(text for text in texts if text)
 
 
-def _fullest(line: str, ordered: Sequence[str]) -> str:
-    """Return the line that says this one and most besides: of "Mg 1.1 (08:00)." it is "Mg 1.1 (08:00), severe.".
+def _fullest(lines: Sequence[str]) -> Iterator[str]:
+    """Yield, for each line, the one that says it and most besides: "Mg 1.1 (08:00), severe." for "Mg 1.1 (08:00).".
 
     In order, the lines that begin as this one stand behind each other: no other is looked at.
     """
-    start = line.removesuffix(".")
-    behind = (ordered[place] for place in range(bisect_left(ordered, start), len(ordered)))
-    beginning = takewhile(lambda other: other.startswith(start), behind)
-    return max((line, *(other for other in beginning if other[len(start) : len(start) + 1] in _GOES_ON)), key=len)
+    ordered = sorted(set(lines))
+    for line in lines:
+        start = line.removesuffix(".")
+        said = line
+        for place in range(bisect_left(ordered, start), len(ordered)):
+            other = ordered[place]
+            if not other.startswith(start):
+                break
+            if len(other) > len(said) and other[len(start) : len(start) + 1] in _GOES_ON:
+                said = other
+        yield said
 
 
 def _not_run(failures: Sequence[Failure], occasion: Occasion) -> Card:

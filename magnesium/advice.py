@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from magnesium.facts import Analyte, Route
+from magnesium.facts import Route
 from magnesium.kidney import Filtration
 from magnesium.picture import ClinicalPicture
 from magnesium.replacement import INJECTED
@@ -48,7 +48,7 @@ def replace_magnesium(picture: ClinicalPicture) -> Advice:
         else:
             offered.append(proposal)
     # What saves a life stands before what is being done already, and before a recheck.
-    before = (*_recheck_first(picture), *_already(picture))
+    before = (*recheck_aging(picture), *_already(picture))
     said = (*text, *before) if _emergency(picture) else (*before, *text)
     plan = (*said, *_care(picture))
     return Advice((*plan, *picture.guard.cautions), tuple(offered), tuple(held), plan)
@@ -99,6 +99,13 @@ def measure_magnesium(picture: ClinicalPicture) -> tuple[Proposal, ...]:
     return () if _why_not_again(picture, Proposal.SERUM_MAGNESIUM) else (Proposal.SERUM_MAGNESIUM,)
 
 
+def recheck_aging(picture: ClinicalPicture) -> tuple[str, ...]:
+    """Return what to say of an inpatient magnesium that is no longer recent."""
+    if picture.magnesium.currency is not Currency.AGING:
+        return ()
+    return (f"This magnesium is older than {picture.policy.current.magnesium_inpatient.text}: recheck.",)
+
+
 def order_potassium(picture: ClinicalPicture) -> Advice:
     """Return the order for a low potassium, or what holds it back."""
     held = picture.guard.reasons(Proposal.POTASSIUM)
@@ -137,13 +144,6 @@ def _why_not_again(picture: ClinicalPicture, proposal: Proposal) -> str:
             return "magnesium is already ordered or given"
         case _:
             return ""
-
-
-def _recheck_first(picture: ClinicalPicture) -> tuple[str, ...]:
-    aging = picture.magnesium.currency is Currency.AGING
-    return (
-        (f"This magnesium is older than {picture.policy.current.magnesium_inpatient.text}: recheck.",) if aging else ()
-    )
 
 
 def _recheck(picture: ClinicalPicture) -> tuple[Proposal, ...]:
@@ -274,8 +274,7 @@ def _unsuitable_oral(picture: ClinicalPicture) -> bool:
 def _creatinine(picture: ClinicalPicture) -> tuple[Proposal, ...]:
     kidney = picture.kidney
     # A creatinine that tells nothing of this patient tells no more a second time.
-    read = kidney.basis is not None and kidney.basis.analyte is Analyte.CREATININE
-    unknown = (kidney.filtration is Filtration.UNKNOWN and not read) or kidney.unverified
+    unknown = (kidney.filtration is Filtration.UNKNOWN and not kidney.rests_on_creatinine) or kidney.unverified
     asked = unknown and not kidney.impaired_acutely and kidney.filtration is not Filtration.POOR
     return (Proposal.SERUM_CREATININE,) if asked else ()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
-from magnesium.facts import Analyte, Setting
+from magnesium.facts import Setting
 from magnesium.kidney import Filtration, KidneyFunction
 from magnesium.status import Currency, Status
 from magnesium.verdict import Proposal
@@ -170,10 +170,9 @@ def _by_kidney(picture: ClinicalPicture) -> list[Finding]:
 
 
 def _unknown(kidney: KidneyFunction) -> str:
-    basis = kidney.basis
-    if basis is None or basis.analyte is not Analyte.CREATININE:
+    if kidney.basis is None or not kidney.rests_on_creatinine:
         return "Kidney function is not known: check creatinine before giving magnesium."
-    return f"No eGFR can be told from {value(basis)}: judge kidney function before giving magnesium."
+    return f"No eGFR can be told from {value(kidney.basis)}: judge kidney function before giving magnesium."
 
 
 def _band(picture: ClinicalPicture) -> str:

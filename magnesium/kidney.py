@@ -46,6 +46,11 @@ class KidneyFunction:
     """Creatinine results that may be newer than the basis and could not be used: the kidneys may have got worse."""
 
     @property
+    def rests_on_creatinine(self) -> bool:
+        """Whether a creatinine was read for it, though it may tell nothing of this patient."""
+        return self.basis is not None and self.basis.analyte is Analyte.CREATININE
+
+    @property
     def words(self) -> str:
         """Filtration as a card tells it."""
         if self.egfr is not None:

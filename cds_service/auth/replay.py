@@ -26,6 +26,11 @@ class StoreDownError(Exception):
     """The store could not be asked; every other exception of a store is a bug."""
 
 
+def token_hash(issuer: str, jti: str) -> str:
+    """Return what stands for a token in a shared store: a jti is any text, of any length."""
+    return sha256(f"{len(issuer)} {issuer}{jti}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class SeenTokens(Protocol):
     """Tokens that were used."""
 
@@ -100,9 +105,7 @@ class RedisSeenTokens:
         Raises:
             StoreDownError: Redis cannot be asked.
         """
-        # Hashed: a jti is any text, of any length.
-        token = f"{len(issuer)} {issuer}{jti}".encode("utf-8", "surrogatepass")
-        name = f"magnesium-cds:token:{sha256(token).hexdigest()}"
+        name = f"magnesium-cds:token:{token_hash(issuer, jti)}"
         try:
             return bool(self._client.set(name, 1, nx=True, exat=int(expires.timestamp()) + 1))
         except self._error as error:

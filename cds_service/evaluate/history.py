@@ -44,6 +44,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from fhir_mappings.pool import version
 from fhir_mappings.reading import Resource, codes, first, number, objects, own_reference, reference, target, token
 from fhir_mappings.times import later, read_first, read_period, read_when
 from magnesium.moment import When
@@ -215,14 +216,9 @@ def _versions(resources: Iterable[Resource], zone: tzinfo) -> list[list[Resource
             by_id.setdefault((token(resource.get("resourceType")), own_id), []).append(resource)
         else:
             alone.append([resource])
-    by_age = partial(_version, zone=zone)
+    by_age = partial(version, zone=zone)
     found = (sorted(versions, key=by_age) if len(versions) > 1 else versions for versions in by_id.values())
     return [*found, *alone]
-
-
-def _version(resource: Resource, zone: tzinfo) -> tuple[datetime, str]:
-    updated = read_when(first(resource.get("meta")).get("lastUpdated"), zone)
-    return updated.latest if updated else _ALWAYS, repr(sorted(resource.items(), key=str))
 
 
 def _entries(versions: Sequence[Resource], lifetimes: _Lifetimes) -> Iterator[Entry]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from hashlib import sha256
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from cds_service.auth.replay import StoreDownError
+from cds_service.auth.replay import StoreDownError, token_hash
 from cds_service.storage.schema import used_tokens
 from cds_service.storage.upserts import insert
 
@@ -25,10 +24,9 @@ class DatabaseSeenTokens:
         Raises:
             StoreDownError: the database cannot be asked.
         """
-        token = sha256(f"{len(issuer)} {issuer}{jti}".encode("utf-8", "surrogatepass")).hexdigest()
         try:
             with self._engine.begin() as connection:
-                noted = insert(connection, used_tokens).values(token=token, expires_at=expires)
+                noted = insert(connection, used_tokens).values(token=token_hash(issuer, jti), expires_at=expires)
                 # What it returns, because drivers differ in what they count for an insert.
                 first = noted.on_conflict_do_nothing().returning(used_tokens.c.token)
                 return connection.execute(first).first() is not None

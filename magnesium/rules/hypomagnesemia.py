@@ -254,9 +254,7 @@ def _recheck_lines(picture: ClinicalPicture) -> tuple[str, ...]:
     reading = picture.magnesium
     if reading.deficient:
         return ()  # the plan says it
-    if reading.currency is Currency.AGING:
-        return (f"This magnesium is older than {picture.policy.current.magnesium_inpatient.text}: recheck.",)
-    return ("Recheck magnesium.",)
+    return advice.recheck_aging(picture) or ("Recheck magnesium.",)
 
 
 def _evidence(picture: ClinicalPicture, *facts: Fact | None, held_back: tuple[str, ...] = ()) -> Evidence:
