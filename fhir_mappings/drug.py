@@ -11,12 +11,17 @@ from typing import NamedTuple
 
 from fhir_mappings.codes import DrugConcept, RouteKind
 from fhir_mappings.context import Context
-from fhir_mappings.reading import Coding, Resource, codings, first, objects, phrases, reference, text, token
+from fhir_mappings.reading import Coding, Resource, codings, first, objects, phrases, reference, text, token, words_of
 from fhir_mappings.unreadable import Unreadable
 from magnesium.facts import Match
 
 _SYSTEMIC = frozenset({RouteKind.ORAL, RouteKind.PARENTERAL, RouteKind.SYSTEMIC})
 _SILENT = frozenset({RouteKind.UNSPECIFIED, RouteKind.UNKNOWN})
+
+# What one Medication may say, in codes and names and in characters of names: far more than any real one does. Thousands
+# of orders may point at it, and each looks at all of it.
+_MOST_SAID = 200
+_MOST_CHARACTERS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,18 @@ class _Found(NamedTuple):
     coding: Coding
 
 
+class _Ingredient(NamedTuple):
+    """What a Medication says about one of its ingredients."""
+
+    codings: list[Coding]
+    words: list[str]
+
+    @classmethod
+    def of(cls, concept: object) -> _Ingredient:
+        found = codings(concept)
+        return cls(found, words_of(concept, found))
+
+
 @dataclass(slots=True)
 class _Description:
     """All that a record says about which drug it is."""
@@ -46,7 +63,7 @@ class _Description:
     """The texts of the concepts: what people call the drug."""
     names: list[str] = field(default_factory=list)
     """What else may be its name: displays, codes and identifiers that are names."""
-    ingredients: list[object] = field(default_factory=list)
+    ingredients: list[_Ingredient] = field(default_factory=list)
     form: list[str] = field(default_factory=list)
     """The form of the Medication resource, in words."""
     dangling: bool = False
@@ -57,6 +74,23 @@ class _Description:
         """Every name once."""
         return list(dict.fromkeys(name for name in (*self.texts, *self.names) if name))
 
+    def add(self, other: _Description) -> None:
+        """Add what another place says about the same drug."""
+        self.codings += other.codings
+        self.texts += other.texts
+        self.names += other.names
+        self.ingredients += other.ingredients
+        self.form += other.form
+
+    @property
+    def endless(self) -> bool:
+        """Whether this is more than anybody says about a drug."""
+        said = [words for words in (*self.texts, *self.names, *self.form) if words]
+        of_parts = sum(len(part.codings) + len(part.words) for part in self.ingredients)
+        if len(self.codings) + len(said) + len(self.ingredients) + of_parts > _MOST_SAID:
+            return True
+        return sum(map(len, (*said, *(words for part in self.ingredients for words in part.words)))) > _MOST_CHARACTERS
+
 
 def identify(resource: Resource, context: Context) -> Drug | Unreadable | None:
     """Return the drug of a MedicationRequest, -Statement or -Administration; None if it is none of ours."""
@@ -64,7 +98,7 @@ def identify(resource: Resource, context: Context) -> Drug | Unreadable | None:
     standard = _by_code(said.codings, context)
     if standard:
         return _drug(standard, Match.STANDARD_CODE, said, context)
-    parts = [_by_code(codings(part), context) for part in said.ingredients]
+    parts = [_by_code(part.codings, context) for part in said.ingredients]
     if any(parts):
         return _mixture(parts, said, context)
     if any(context.terminology.knows_drug_code(coding.system, coding.code) for coding in said.codings):
@@ -110,15 +144,18 @@ def _add_concept(concept: object, said: _Description, context: Context) -> None:
 def _add_pointer(pointer: object, said: _Description, resource: Resource, context: Context) -> None:
     literal = reference(pointer)
     medication = context.pool.resolve(literal, "Medication", resource) if literal else None
-    if medication is not None:
-        _describe_medication(medication, said, context)
+    shared = context.pool.once("drug", medication, lambda one: _of_medication(one, context)) if medication else None
+    if shared is not None:
+        said.add(shared)
     elif literal:
         said.dangling = True
     said.names.append(text(first(pointer).get("display")))
     _add_identifiers(first(pointer), said, context)
 
 
-def _describe_medication(medication: Resource, said: _Description, context: Context) -> None:
+def _of_medication(medication: Resource, context: Context) -> _Description | None:
+    """Return what a Medication says; None if it says so much that it cannot be meant."""
+    said = _Description()
     _add_concept(medication.get("code"), said, context)
     said.form += phrases(medication.get("form"))
     for ingredient in objects(medication.get("ingredient")):
@@ -128,8 +165,12 @@ def _describe_medication(medication: Resource, said: _Description, context: Cont
         concept = first(ingredient.get("itemCodeableConcept")) or first(item.get("concept"))
         literal = reference(ingredient.get("itemReference")) or reference(item.get("reference"))
         inner = context.pool.resolve(literal, "Medication", medication) if literal else None
-        said.ingredients.append(concept or (inner or {}).get("code"))
+        if concept or inner is None:
+            said.ingredients.append(_Ingredient.of(concept))
+        else:
+            said.ingredients.append(context.pool.once("ingredient", inner, lambda one: _Ingredient.of(one.get("code"))))
     _add_identifiers(medication, said, context)
+    return None if said.endless else said
 
 
 def _add_identifiers(holder: Resource, said: _Description, context: Context) -> None:
@@ -149,7 +190,7 @@ def _by_code(all_codings: list[Coding], context: Context) -> list[_Found]:
 
 
 def _by_name(said: _Description, context: Context) -> Drug | Unreadable | None:
-    names = [*said.words, *(words for part in said.ingredients for words in phrases(part))]
+    names = [*said.words, *(words for part in said.ingredients for words in part.words)]
     found = [
         _Found(concept, Coding("", "", name)) for name in names if (concept := context.terminology.drug_by_name(name))
     ]

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_mappings import chart, draft_orders, medication, specimen_quality
+from fhir_mappings import chart, draft_orders, drug, medication, specimen_quality
 from fhir_mappings.chart import Gathered, read_facts
 from fhir_mappings.codes import RXNORM, Terminology
 from fhir_mappings.draft_orders import DraftOrders
@@ -254,6 +254,20 @@ class TestReaders:
         found = read(stay, *(order(n, encounter={"reference": "Encounter/e"}) for n in range(FEW)))
         assert {exposure.inpatient for exposure in found.exposures} == {True}
         assert len(calls) == 1
+
+    def test_a_medication_and_its_parts_are_read_once_for_all_orders(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        mixture = {
+            "resourceType": "Medication",
+            "id": "mixture",
+            "ingredient": [{"itemReference": {"reference": "Medication/part"}}] * 2,
+        }
+        part = {"resourceType": "Medication", "id": "part", "code": {"coding": [{"system": RXNORM, "code": "4603"}]}}
+        calls = calls_of(monkeypatch, drug, "_of_medication")
+        spelled = calls_of(monkeypatch, drug, "words_of")
+        pointer = {"medicationReference": {"reference": "Medication/mixture"}, "medicationCodeableConcept": None}
+        found = read(mixture, part, *(order(n, **pointer) for n in range(FEW)))
+        assert {exposure.ingredients for exposure in found.exposures} == {("furosemide",)}
+        assert (len(calls), len(spelled)) == (1, 1)
 
     def test_what_a_resource_holds_is_looked_through_once(self) -> None:
         class Held(dict[str, Any]):

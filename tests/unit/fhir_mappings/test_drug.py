@@ -146,6 +146,26 @@ class TestReferences:
         assert found(self.SENT, eye).route_kind is RouteKind.LOCAL
 
     @pytest.mark.parametrize(
+        ("elements", "expected"),
+        [
+            ({"code": concept(*[(RXNORM, FUROSEMIDE)] * 200)}, ("furosemide",)),
+            ({"code": concept(*[(RXNORM, FUROSEMIDE)] * 201)}, "unresolved-medication"),
+            ({"code": concept((RXNORM, FUROSEMIDE), text="x" * 5_000)}, ("furosemide",)),
+            ({"code": concept((RXNORM, FUROSEMIDE), text="x" * 5_001)}, "unresolved-medication"),
+            ({"code": concept((RXNORM, FUROSEMIDE)), "form": {"text": "x" * 5_001}}, "unresolved-medication"),
+            ({"ingredient": [{"itemCodeableConcept": concept((RXNORM, FUROSEMIDE))}] * 100}, ("furosemide",)),
+            ({"ingredient": [{"itemCodeableConcept": concept((RXNORM, FUROSEMIDE))}] * 101}, "unresolved-medication"),
+            ({"ingredient": [{"itemReference": {"reference": "Medication/inner"}}] * 101}, "unresolved-medication"),
+            ({"ingredient": [{"itemCodeableConcept": {"text": "x" * 5_001}}]}, "unresolved-medication"),
+        ],
+    )
+    def test_one_that_says_more_than_any_drug_has_names_is_not_believed(
+        self, elements: dict[str, Any], expected: object, found: Any
+    ) -> None:
+        drug = found(self.SENT, medication(**elements), medication("inner", code=concept((RXNORM, FUROSEMIDE))))
+        assert (drug.ingredients if isinstance(drug, Drug) else drug) == expected
+
+    @pytest.mark.parametrize(
         "sent",
         [
             order(medication={"concept": concept((RXNORM, FUROSEMIDE))}),  # R5
