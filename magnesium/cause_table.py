@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from typing import TypeVar
 
 from magnesium.drugs import drug_classes, drugs
@@ -79,7 +79,7 @@ class Site(StrEnum):
         }[self]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cause:
     """One possible cause of low magnesium."""
 
@@ -97,6 +97,11 @@ class Cause:
     rank: int
     """1 drugs that waste magnesium, 2 drugs of weak evidence, 3 conditions, 4 low potassium, 5 raised calcium."""
     sources: tuple[str, ...]
+
+    @cached_property
+    def drugs(self) -> frozenset[str]:
+        """Classes and ingredients of which it requires one, if it is a drug."""
+        return frozenset(finding.removeprefix("drug:") for entry in self.requires for finding in entry)
 
 
 @dataclass(frozen=True, slots=True)

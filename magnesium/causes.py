@@ -88,15 +88,15 @@ class Candidate:
 def differential(picture: ClinicalPicture) -> tuple[Candidate, ...]:
     """Return the possible causes of a low magnesium, likeliest place to look first, at most the policy's number."""
     found = _Findings(picture)
-    acquired = [c for cause in causes() if cause.kind is Kind.ACQUIRED and (c := _candidate(cause, found))]
-    inherited = [
-        c
-        for cause in causes()
-        if cause.kind is Kind.INHERITED and _consider_inherited(found, acquired) and (c := _candidate(cause, found))
-    ]
+    acquired = _candidates(Kind.ACQUIRED, found)
+    inherited = _candidates(Kind.INHERITED, found) if _consider_inherited(found, acquired) else []
     # Sorting is stable: equals keep the order of the table.
     ranked = sorted((*acquired, *inherited), key=lambda c: (c.cause.rank, bool(c.contradicting), -len(c.supporting)))
     return tuple(ranked[: int(picture.policy.differential.most.value)])
+
+
+def _candidates(kind: Kind, found: _Findings) -> list[Candidate]:
+    return [c for cause in causes() if cause.kind is kind and (c := _candidate(cause, found))]
 
 
 def _candidate(cause: Cause, found: _Findings) -> Candidate | None:
@@ -144,8 +144,7 @@ class _Findings:
         """Return what the patient has, or had lately, of the drugs that a cause requires."""
         if cause.group is not Group.DRUG:
             return ()
-        names = {finding.removeprefix("drug:") for entry in cause.requires for finding in entry}
-        regimen = self.picture.regimen.in_force
+        regimen, names = self.picture.regimen.in_force, cause.drugs
         return tuple(i for i in regimen if i.drug.drug_class.code in names or i.drug.ingredient in names)
 
     def _drug(self, finding: str, cause: Cause) -> Own | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -117,11 +117,13 @@ def _plausible(analyte: Analyte, policy: Policy) -> tuple[Limit | None, Limit | 
             return None, None
 
 
-def _each_sample_once(results: Iterable[LabResult], policy: Policy) -> list[LabResult]:
+def _each_sample_once(results: Sequence[LabResult], policy: Policy) -> Sequence[LabResult]:
     """Drop charted copies: the same value under another code system within the policy's time.
 
     Each copy pairs with one earlier result, so two genuine repeats of a value stay two. Results come oldest first.
     """
+    if len({result.source.system for result in results}) <= 1:
+        return results  # a copy has another code system
     kept: list[LabResult] = []
     # What may still have a copy, oldest first: by value, and by code system within it.
     waiting: dict[tuple[Comparator, Fraction], dict[str, deque[LabResult]]] = {}
