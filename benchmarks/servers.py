@@ -17,6 +17,11 @@ from pathlib import Path
 FHIR_DELAY_MS = 200
 _THREADS = "16"  # as many as the service has
 _READY_WITHIN = 120.0
+_APPLICATIONS = {
+    "unread": "benchmarks.floor:unread",
+    "parsed": "benchmarks.floor:parsed",
+    "asked": "benchmarks.floor_fetching:asked",
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Servers:
         """The base URL of a FHIR server that holds the same chart and lets every query wait."""
 
     def get(self, name: str, workers: int) -> Server:
-        """Return a contender: ``unread``, ``parsed``, ``healthchain`` or ``magnesium-cds``."""
+        """Return a contender: ``unread``, ``parsed``, ``asked``, ``healthchain`` or ``magnesium-cds``."""
         if (name, workers) not in self._running:
             self._running[name, workers] = self._start(name, workers)
         return self._running[name, workers]
@@ -70,7 +75,7 @@ class Servers:
             case _:
                 command = [sys.executable, "-m", "gunicorn", "--preload", "--worker-class", "gthread"]
                 command += ["--threads", _THREADS, "--workers", str(workers), "--keep-alive", "75"]
-                command += ["--bind", f"127.0.0.1:{port}", "--no-control-socket", f"benchmarks.floor:{name}"]
+                command += ["--bind", f"127.0.0.1:{port}", "--no-control-socket", _APPLICATIONS[name]]
         return Server(name, workers, self._run(name, command, port, environ), port, prefix)
 
     def _start_fhir(self) -> int:

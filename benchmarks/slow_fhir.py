@@ -20,6 +20,7 @@ def main() -> None:
     app = Flask("slow FHIR server")
     app.register_blueprint(blueprint(Store(chart(datetime.now(UTC)))))
     app.before_request(lambda: time.sleep(milliseconds / 1000))
+    WSGIRequestHandler.protocol_version = "HTTP/1.1"  # connections are kept, as every FHIR server does
     WSGIRequestHandler.log_request = lambda *_: None  # type: ignore[method-assign]
     make_server("127.0.0.1", port, app, threaded=True).serve_forever()
 

@@ -28,7 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -38,6 +38,7 @@ from uuid import uuid4
 
 from flask import Flask
 
+from benchmarks.load import percentile
 from cds_service import clock, examples
 from cds_service.sandbox import routes as sandbox_routes
 from cds_service.sandbox.store import Store
@@ -48,6 +49,9 @@ from tests.fhir_server.quirks import Proxy, Visit
 
 SERVICE_ID = {service.hook.value: service.id for service in SERVICES}
 WORKERS, SENDERS = 2, 8
+CROWD = 64
+"""Callers at once before anything is counted: more than the service has threads to answer them, so that it starts each
+of those that it starts on demand, and what grows afterwards is a leak."""
 CALIBRATION_SECONDS = 5
 SAMPLE_SECONDS = 10
 BUDGET_MS = 500
@@ -103,7 +107,7 @@ class Mix:
         self._kinds: list[tuple[Callable[[], Call], int]] = [
             (self._hook, 50),
             (self._large, 10),
-            (self._fetched, 10),
+            (self.fetched, 10),
             (self._feedback, 12),
             (self._bad, 10),
             (self._hung_up, 2),
@@ -152,7 +156,8 @@ class Mix:
         changed.pop("fullUrl", None)
         return changed
 
-    def _fetched(self) -> Call:
+    def fetched(self) -> Call:
+        """Return a call whose data have to be fetched."""
         hook = self._any_hook()
         request = self._request(hook)
         kept = self._random.choice([(), ("patient", "labs")])
@@ -164,8 +169,12 @@ class Mix:
     def _feedback(self) -> Call:
         hook = self._any_hook()
         card = self._random.choice(self._shown) if self._shown else str(uuid4())
-        entry = {"card": card, "outcome": "overridden", "outcomeTimestamp": clock.now().isoformat()}
-        entry["overrideReason"] = {"reason": {"code": "will-review", "system": "https://example.org/reasons"}}
+        entry = {
+            "card": card,
+            "outcome": "overridden",
+            "outcomeTimestamp": clock.now().isoformat(),
+            "overrideReason": {"reason": {"code": "will-review", "system": "https://example.org/reasons"}},
+        }
         odd = {"card": card, "outcome": "forgotten"}
         body = json.dumps({"feedback": [entry, odd]}).encode()
         return Call("feedback", "POST", f"/cds-services/{SERVICE_ID[hook]}/feedback", body, frozenset({OK}))
@@ -206,7 +215,7 @@ class Tally:
 
     statuses: dict[str, Counter[int]] = field(default_factory=dict)
     wrong: Counter[str] = field(default_factory=Counter)
-    milliseconds: list[float] = field(default_factory=list)
+    milliseconds: dict[str, list[float]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, call: Call, status: int, took: float, trouble: str = "") -> None:
@@ -215,8 +224,7 @@ class Tally:
             self.statuses.setdefault(call.kind, Counter())[status] += 1
             if status not in call.right:
                 self.wrong[f"{call.kind}: {trouble or status}"] += 1
-            if status == OK and "fetched" not in call.kind:
-                self.milliseconds.append(1000 * took)
+            self.milliseconds.setdefault(call.kind, []).append(1000 * took)
 
     @property
     def total(self) -> int:
@@ -268,6 +276,7 @@ class Sample:
     megabytes: float
     """Resident, without what the processes share counted twice."""
     files: int
+    """Open, sockets apart."""
     sockets: int
     threads: int
     calls: int
@@ -281,11 +290,9 @@ def sample(pids: Sequence[int], minute: float, calls: int) -> Sample:
         process = Path(f"/proc/{pid}")
         pages += int(re.search(r"^Pss:\s+(\d+)", (process / "smaps_rollup").read_text(), re.MULTILINE)[1])  # type: ignore[index]
         for descriptor in (process / "fd").iterdir():
-            files += 1
-            try:
-                sockets += descriptor.readlink().name.startswith("socket:")
-            except OSError:
-                files -= 1  # closed meanwhile
+            with suppress(OSError):  # closed meanwhile
+                is_socket = descriptor.readlink().name.startswith("socket:")
+                files, sockets = files + (not is_socket), sockets + is_socket
         threads += len(list((process / "task").iterdir()))
         fields = (process / "stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
@@ -324,16 +331,16 @@ def service(folder: Path, fhir: str) -> Iterator[tuple[str, int]]:
                 process.wait(60)
 
 
-def calibrate(sender: Sender, mix: Mix) -> float:
-    """Return how many calls a second the service answers when it is sent as many as it takes."""
+def calibrate(sender: Sender, mix: Mix, senders: int, make: Callable[[], Call]) -> float:
+    """Return how many calls a second the service answers when so many senders send as many as it takes."""
     tally, end = Tally(), time.perf_counter() + CALIBRATION_SECONDS
 
     def send() -> None:
         while time.perf_counter() < end:
-            sender.send(mix.next(), mix, tally)
+            sender.send(make(), mix, tally)
 
-    with ThreadPoolExecutor(SENDERS) as pool:
-        for _ in range(SENDERS):
+    with ThreadPoolExecutor(senders) as pool:
+        for _ in range(senders):
             pool.submit(send)
     return tally.total / CALIBRATION_SECONDS
 
@@ -353,8 +360,9 @@ def soak(minutes: float, rate: float | None) -> tuple[Tally, list[Sample], float
             mix, sender = Mix(proxy.url), Sender(address)
             while len(children(pid)) < WORKERS:
                 time.sleep(0.1)
-            # Also where the rate is given: it starts every thread that is started on demand.
-            most = calibrate(sender, mix)
+            for make in (mix.fetched, mix.next):
+                calibrate(sender, mix, CROWD, make)
+            most = calibrate(sender, mix, SENDERS, mix.next)
             rate = rate or most / 2
             begun = time.perf_counter()
             waits = random.Random(SEED)  # noqa: S311  repeatable on purpose
@@ -378,13 +386,11 @@ def soak(minutes: float, rate: float | None) -> tuple[Tally, list[Sample], float
 def print_report(tally: Tally, samples: Sequence[Sample], rate: float) -> bool:
     """Print tables and verdict; say whether nothing failed and nothing grew."""
     print(f"{samples[-1].minute:.0f} minutes, {rate:.1f} calls a second, {tally.total} calls")
-    print(f"\n{'calls':<42} statuses")
+    print(f"\n{'calls':<32} {'p50 ms':>7} {'p99 ms':>7} {'most ms':>8}  statuses")
     for kind, statuses in sorted(tally.statuses.items()):
-        print(f"{kind:<42} {', '.join(f'{status}: {count}' for status, count in sorted(statuses.items()))}")
-    took = statistics.quantiles(tally.milliseconds, n=100)
-    print(
-        f"\n200 without fetching: p50 {took[49]:.1f} ms, p99 {took[98]:.1f} ms, most {max(tally.milliseconds):.1f} ms"
-    )
+        took = sorted(tally.milliseconds[kind])
+        times = f"{percentile(took, 0.5):7.1f} {percentile(took, 0.99):7.1f} {took[-1]:8.1f}"
+        print(f"{kind:<32} {times}  {', '.join(f'{status}: {count}' for status, count in sorted(statuses.items()))}")
     print(f"\n{'minute':>6} {'MB':>7} {'files':>6} {'sockets':>8} {'threads':>8} {'calls':>7} {'CPU s':>7}")
     every = max(1, len(samples) // 15)
     for one in [*samples[:-1:every], samples[-1]]:

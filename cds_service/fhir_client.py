@@ -204,7 +204,7 @@ class FhirServer:
                 while True:
                     asked.add(url)
                     reply = (
-                        self._first(start, call.budget, room)
+                        self._first(start, url, call.budget, room)
                         if isinstance(start, Search) and not into.pages
                         else self._ask("GET", url, call.budget, room)
                     )
@@ -233,8 +233,7 @@ class FhirServer:
             raise FhirError(Trouble.NOT_ALLOWED) from None
         return found
 
-    def _first(self, search: Search, budget: Budget, room: int) -> _Reply:
-        url = self._url(search)
+    def _first(self, search: Search, url: str, budget: Budget, room: int) -> _Reply:
         if len(url) <= LONGEST_URL:
             return self._ask("GET", url, budget, room)
         try:

@@ -42,7 +42,7 @@ class Unreadable(StrEnum):
 
     UNKNOWN_DRUG = "unknown-drug", "Nothing says which drug it is."
     NOT_SAID_IF_TAKEN = "not-said-if-taken", "Nothing says whether the drug is taken."
-    UNRESOLVED_MEDICATION = "unresolved-medication", "The drug is only referred to, and the reference leads to nothing readable."
+    UNRESOLVED_MEDICATION = "unresolved-medication", "The drug is only referred to, and nothing readable is there."
 
 
 def sentence_of(code: str) -> str:

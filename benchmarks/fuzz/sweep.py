@@ -57,8 +57,9 @@ NASTY: dict[str, Any] = {
     "list of null": [None] * (LONG // 10),
     "many keys": {f"k{number}": number for number in range(LONG // 10)},
 }
-for _name, _open in {"deep list": [], "deep object": {}}.items():
-    _deep: Any = _open
+_opened: dict[str, Any] = {"deep list": [], "deep object": {}}
+for _name, _open in _opened.items():
+    _deep = _open
     for _ in range(40):
         _deep = [_deep] if isinstance(_open, list) else {"extension": _deep}
     NASTY[_name] = _deep
